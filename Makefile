@@ -1,0 +1,139 @@
+# The developer's Makefile; users install with LuaRocks (rockspec/). `make help` lists the targets.
+#
+#   make LUAS="5.4 luajit"   build for these only          make FLAVOUR=asan   build with ASan + UBSan in build/asan
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+CC ?= gcc
+CLANG ?= clang
+BUILD := build
+FLAVOUR ?= plain
+FUZZ_SECONDS ?= 60
+PREFIX ?= /usr/local
+
+CSTD := -std=c11 -D_DEFAULT_SOURCE -Icsrc
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
+  -Wformat=2 -Wundef -Wvla
+CFLAGS ?= -O2 -g
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+ifeq ($(FLAVOUR),asan)
+  OUT := $(BUILD)/asan
+  override CFLAGS := -O1 -g $(SANITIZE)
+  override LDFLAGS += $(SANITIZE)
+else
+  OUT := $(BUILD)
+endif
+COMPILE = $(CC) $(CSTD) $(WARNINGS) $(CFLAGS) -fPIC -MMD -MP
+
+# Where the headers of each Lua are; LUA_INCLUDE_5.4=/elsewhere (and so on) on the command line wins.
+headers = $(firstword $(foreach p,$(1),$(patsubst -I%,%,$(firstword $(filter -I%,$(shell pkg-config --cflags $(p) 2>/dev/null))))) \
+  $(patsubst %/lua.h,%,$(wildcard $(foreach d,/usr/include /usr/local/include,$(foreach n,$(2),$(d)/$(n)/lua.h)))))
+LUA_INCLUDE_5.4 ?= $(call headers,lua5.4 lua54 lua-5.4,lua5.4 lua-5.4)
+LUA_INCLUDE_5.3 ?= $(call headers,lua5.3 lua53 lua-5.3,lua5.3 lua-5.3)
+LUA_INCLUDE_luajit ?= $(call headers,luajit,luajit-2.1)
+$(foreach v,5.4 5.3 luajit,$(eval LUA_INCLUDE_$(v) := $(LUA_INCLUDE_$(v))))
+LUAS ?= $(foreach v,5.4 luajit 5.3,$(if $(LUA_INCLUDE_$(v)),$(v)))
+
+ENGINE := $(wildcard csrc/engine/*.c)
+BIND := $(wildcard csrc/bind/*.c)
+CURL := $(wildcard csrc/curl/*.c)
+ENGINE_OBJECTS := $(ENGINE:csrc/%.c=$(OUT)/objects/%.o)
+CURL_ENGINE := $(OUT)/objects/engine/buffer.o
+MODULES := $(foreach v,$(LUAS),$(if $(BIND),$(OUT)/$(v)/dynamodb/core.so) $(if $(CURL),$(OUT)/$(v)/dynamodb/curl.so))
+UNITS := $(patsubst spec/engine/%.c,$(BUILD)/asan/unit/%,$(wildcard spec/engine/*.c))
+
+##  all      build build/<lua>/dynamodb/{core,curl}.so for each Lua whose headers are found (the default)
+all: $(if $(strip $(LUAS)),$(MODULES),no-lua)
+
+no-lua:
+	@echo "No Lua headers found: run tools/setup.sh, or give LUA_INCLUDE_5.4= or LUA_INCLUDE_luajit=." >&2; exit 1
+
+$(OUT)/objects/engine/%.o: csrc/engine/%.c
+	@mkdir -p $(@D)
+	$(COMPILE) -c -o $@ $<
+
+# One Lua: its bindings and its two modules. The engines do not know Lua and are compiled once.
+define one_lua
+$(OUT)/objects/$(1)/%.o: csrc/%.c
+	@mkdir -p $$(@D)
+	$$(COMPILE) -isystem $$(LUA_INCLUDE_$(1)) -c -o $$@ $$<
+
+$(OUT)/$(1)/dynamodb/core.so: $(BIND:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(ENGINE_OBJECTS)
+	@mkdir -p $$(@D)
+	$$(CC) -shared $$(LDFLAGS) -o $$@ $$^ -lcrypto -lz -lm
+
+$(OUT)/$(1)/dynamodb/curl.so: $(CURL:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(CURL_ENGINE)
+	@mkdir -p $$(@D)
+	$$(CC) -shared $$(LDFLAGS) -o $$@ $$^ -lcurl
+endef
+$(foreach v,$(LUAS),$(eval $(call one_lua,$(v))))
+
+##  demo     install what is missing, build, start an engine on loopback, run examples/tour.lua, stop it
+demo:
+	@tools/demo.sh
+
+##  test     the same set-up, then every spec under every Lua against a real engine (SCALE=1)
+test:
+	@tools/test.sh
+
+##  proof    the same specs with ten times the numbers
+proof:
+	@SCALE=10 tools/test.sh
+
+##  unit     the C unit tests of the engines, under ASan and UBSan
+unit:
+	@$(MAKE) --no-print-directory FLAVOUR=asan unit-build
+	@tools/unit.sh $(UNITS)
+
+unit-build: $(UNITS)
+
+$(BUILD)/asan/unit/%: spec/engine/%.c $(ENGINE_OBJECTS)
+	@mkdir -p $(@D)
+	$(COMPILE) $(LDFLAGS) -o $@ $< $(ENGINE_OBJECTS) -lcrypto -lz -lm
+
+##  asan     every spec under ASan, UBSan and an aggressive collector
+asan:
+	@FLAVOUR=asan tools/test.sh
+
+##  fuzz     each target of spec/fuzz for FUZZ_SECONDS (60) with libFuzzer, ASan and UBSan; corpus in cache/fuzz
+fuzz:
+	@tools/fuzz.sh
+
+##  lint     luacheck, clang-format, cppcheck, both Luas' parsers, line lengths, rockspec in step with the tree
+lint:
+	@tools/lint.sh
+
+##  bench    the measured ratios
+bench: all
+	@tools/bench.sh
+
+##  docs     docs/reference.md from the docstrings
+docs:
+	@lua5.4 tools/docs.lua
+
+##  rockspec rewrite the module lists of rockspec/ from the tree
+rockspec:
+	@lua5.4 tools/rockspec.lua
+
+##  rock     prove the rock: lint, make, pack, serve, install, load, exports
+rock:
+	@tools/rock.sh
+
+##  install  copy modules for LUA=5.4 (or luajit, 5.3) below PREFIX (/usr/local)
+LUA ?= 5.4
+LUA_ABI = $(if $(filter luajit,$(LUA)),5.1,$(LUA))
+install: all
+	install -d $(DESTDIR)$(PREFIX)/share/lua/$(LUA_ABI) $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_ABI)/dynamodb
+	cp -R lua/. $(DESTDIR)$(PREFIX)/share/lua/$(LUA_ABI)/
+	install -m 755 $(BUILD)/$(LUA)/dynamodb/*.so $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_ABI)/dynamodb/
+
+##  clean    remove build/ (cache/ keeps downloads and fuzz corpora)
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo "Targets:"; sed -n 's/^##//p' $(MAKEFILE_LIST)
+
+.PHONY: all no-lua demo test proof unit unit-build asan fuzz lint bench docs rockspec rock install clean help
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)
