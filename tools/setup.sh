@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Installs what is missing for: build, test, lint or fuzz. As root with apt-get; otherwise prints the one command to run.
+. "$(dirname "$0")/common.sh"
+
+missing=()
+need () {                                   # need PACKAGE COMMAND: the package, unless the command is there
+  command -v "$2" > /dev/null || missing+=("$1")
+}
+need_package () {
+  [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2> /dev/null) == installed ]] || missing+=("$1")
+}
+
+command -v dpkg-query > /dev/null || die "only Debian and its relatives are set up by itself; the packages are listed in tools/setup.sh"
+
+need gcc gcc
+need make make
+need pkg-config pkg-config
+need lua5.4 lua5.4
+need luajit2 luajit
+for package in libc6-dev liblua5.4-dev libluajit2-5.1-dev libcurl4-openssl-dev libssl-dev zlib1g-dev lua-cjson; do
+  need_package "$package"
+done
+
+engines=${ENGINES:-dynoxide}
+for want in "$@"; do
+  case $want in
+    build) ;;
+    engine)
+      if [[ -z ${ENDPOINT:-} ]]; then
+        [[ $engines == dynoxide && -x cache/dynoxide/dynoxide ]] || need npm npm
+        [[ $engines != *dynalite* ]] || need nodejs node
+        [[ $engines != *dynamodb-local* ]] || { need openjdk-17-jre-headless java; need iproute2 ip; }
+      fi
+      ;;
+    test)
+      need luarocks luarocks
+      need openssl openssl
+      need_package lua-busted
+      need_package lua-socket
+      ;;
+    lint)
+      need lua-check luacheck
+      need clang-format clang-format
+      need cppcheck cppcheck
+      ;;
+    fuzz) need clang clang ;;
+    *) die "setup for what? build, engine, test, lint or fuzz" ;;
+  esac
+done
+
+[[ ${#missing[@]} -gt 0 ]] || exit 0
+if [[ $(id -u) != 0 ]]; then
+  printf 'Missing: %s. Run this, then try again:\n\n  sudo apt-get install -y --no-install-recommends %s\n\n' \
+    "${missing[*]}" "${missing[*]}" >&2
+  exit 1
+fi
+
+say "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+options=(-qq -o DPkg::Lock::Timeout=500 -o Dpkg::Use-Pty=0)
+attend apt-get "${options[@]}" update
+attend apt-get "${options[@]}" install -y --no-install-recommends "${missing[@]}" > /dev/null
