@@ -1,0 +1,117 @@
+--- The one kind of failure that the library returns: what the network, the service or the data did.
+local error_methods = {}
+local error_mt = { __name = "dynamodb.Error", __index = error_methods }
+
+---@class dynamodb.Error
+---@field code string          the service's name without its namespace, or `Timeout`, `ConnectionError`, …
+---@field message string
+---@field status integer?      HTTP status, if there was an answer
+---@field request_id string?   what AWS support asks for
+---@field operation string?    `PutItem`, …
+---@field retryable boolean    may the same request succeed a moment later?
+---@field attempts integer?    how often it was tried
+---@field item table?          the item that made a condition fail, decoded
+---@field reasons table[]?     of a cancelled transaction, in request order: `{ code=, message=, item= }`
+---@field throttling table[]?  of a throttled request: `{ reason=, resource= }`
+---@field sent boolean?        may the request have arrived?
+---@field ambiguous boolean?   is it unknown whether the write was applied?
+---@field body table?          the whole decoded answer of the service
+
+-- Worth another try a moment later, whatever the status says: throttling and what AWS lists as transient.
+-- Source: the standard retry mode's error classes (smithy `service-error-classification`, botocore `standard`).
+local RETRYABLE = {}
+for code in ([[
+  BandwidthLimitExceeded EC2ThrottledException LimitExceededException PriorRequestNotComplete
+  ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled RequestThrottledException SlowDown
+  ThrottledException Throttling ThrottlingException TooManyRequestsException TransactionInProgressException
+  RequestTimeout RequestTimeoutException InternalServerError ReplicatedWriteConflictException
+  Timeout ConnectionError ResponseError
+]]):gmatch("%S+") do
+  RETRYABLE[code] = true
+end
+
+local RETRYABLE_STATUS = { [429] = true, [500] = true, [502] = true, [503] = true, [504] = true }
+
+--- The code without the ending that some of AWS's names carry and others do not.
+---@param code string
+---@return string
+local function stem(code)
+  return (code:gsub("Exception$", ""))
+end
+
+--- Does this failure have the given code? With or without the `Exception` ending.
+---@param code string    e.g. "ConditionalCheckFailed" or "ConditionalCheckFailedException"
+---@return boolean
+function error_methods:is(code)
+  return type(code) == "string" and stem(self.code) == stem(code)
+end
+
+--- "Code: message (PutItem, HTTP 400, request id …)".
+function error_mt:__tostring()
+  local notes = {}
+  if self.operation then notes[#notes + 1] = self.operation end
+  if self.status then notes[#notes + 1] = "HTTP " .. self.status end
+  if self.request_id then notes[#notes + 1] = "request id " .. self.request_id end
+  if self.attempts and self.attempts > 1 then notes[#notes + 1] = self.attempts .. " attempts" end
+  if self.ambiguous then notes[#notes + 1] = "it is unknown whether the write was applied" end
+  local text = self.code
+  if self.message and self.message ~= "" then text = text .. ": " .. self.message end
+  if #notes > 0 then text = text .. " (" .. table.concat(notes, ", ") .. ")" end
+  return text
+end
+
+local errors = {}
+
+--- A failure object of the given fields (`code` is required).
+---@param fields table    becomes the object
+---@return dynamodb.Error
+function errors.new(fields)
+  fields.message = fields.message or ""
+  if fields.retryable == nil then
+    fields.retryable = RETRYABLE[fields.code] or RETRYABLE_STATUS[fields.status] or false
+  end
+  return setmetatable(fields, error_mt)
+end
+
+--- Is `value` a failure object of this library?
+---@param value any
+---@return boolean
+function errors.is_error(value)
+  return type(value) == "table" and getmetatable(value) == error_mt
+end
+
+--- Every occurrence of `secret` in the texts of `value`, replaced: AWS quotes the canonical request, session token and
+--- all, when it refuses a signature.
+local function redact_value(value, secret)
+  if type(value) == "string" then
+    local from, to = value:find(secret, 1, true)
+    while from do
+      value = value:sub(1, from - 1) .. "[redacted]" .. value:sub(to + 1)
+      from, to = value:find(secret, from + 10, true)
+    end
+  elseif type(value) == "table" then
+    for key, member in pairs(value) do
+      if type(member) == "string" or type(member) == "table" then value[key] = redact_value(member, secret) end
+    end
+  end
+  return value
+end
+
+--- Takes secrets out of a failure's message and body.
+---@param err dynamodb.Error
+---@param credentials table    the secret and the token are what must not show
+---@return dynamodb.Error
+function errors.redact(err, credentials)
+  for _, name in ipairs { "session_token", "secret_access_key" } do
+    local secret = credentials[name]
+    if secret and #secret >= 8 then
+      err.message = redact_value(err.message, secret)
+      if err.body then
+        for _, field in ipairs { "message", "Message" } do err.body[field] = redact_value(err.body[field], secret) end
+      end
+    end
+  end
+  return err
+end
+
+return errors
