@@ -1,0 +1,242 @@
+---@meta dynamodb.core
+---
+--- The native primitives: DynamoDB's values and JSON, AWS signatures, checksums. Nothing here does I/O or keeps state
+--- between calls; errors of the caller raise, errors of data are returned as `nil, message`.
+
+---@class dynamodb.core
+local core = {}
+
+--- The version of the library.
+---@type string
+core._VERSION = ""
+
+--- DynamoDB's NULL and JSON's null: a NULL lightuserdata, equal to `cjson.null` and `ngx.null`.
+---@type lightuserdata
+core.null = nil
+
+--- Marks a table as a list, also when it is empty. `dynamodb.list` sets it; every decoded list carries it.
+---@type table
+core.list_mt = {}
+
+--- Marks a sequence as a set (SS, NS or BS by its elements). `dynamodb.set` sets it.
+---@type table
+core.set_mt = {}
+
+--- Marks a table as an AttributeValue that is already typed, such as `{ S = "x" }`. `dynamodb.raw` sets it.
+---@type table
+core.raw_mt = {}
+
+--- Marks an operator of an expression, such as `dynamodb.expr.gt(1)`; it is refused where a value is expected.
+---@type table
+core.operator_mt = {}
+
+--- Marks a path into a document. `dynamodb.path` sets it; it is refused where a value is expected.
+---@type table
+core.path_mt = {}
+
+---@class dynamodb.Number
+--- A number that no Lua number holds exactly: up to 38 significant digits. `tostring` gives its decimal text, `==`, `<`
+--- and `<=` compare two of them by value; arithmetic raises. `dynamodb.compare` compares it with any number.
+local number = {}
+
+--- The nearest Lua number, which may be rounded.
+---@return number
+function number:tonumber() end
+
+---@class dynamodb.Binary
+--- Bytes, as DynamoDB's B. `tostring` and `..` give its bytes, `#` their number; `==`, `<` and `<=` compare two of
+--- them.
+local binary = {}
+
+--- A number of DynamoDB's, from its text or a Lua number: a native one where that is exact, else a `dynamodb.Number`.
+--- Raises when it is not a number that DynamoDB holds (38 digits, 1E-130 to 9.99…E125).
+---@param number string|number
+---@return number|dynamodb.Number
+function core.number(number) end
+
+--- Orders two numbers, native or boxed.
+---@param a number|dynamodb.Number
+---@param b number|dynamodb.Number
+---@return -1|0|1
+function core.compare(a, b) end
+
+--- Bytes that are written as B.
+---@param bytes string
+---@return dynamodb.Binary
+function core.binary(bytes) end
+
+--- What a userdata of ours is.
+---@param value any
+---@return "number"|"binary"|nil
+function core.kind(value) end
+
+--- A text that two scalars share exactly if DynamoDB takes them for equal, for use as a table's key.
+---@param value any
+---@return string?    nil for what is not a scalar
+function core.key(value) end
+
+---@class dynamodb.ValueOptions
+---@field numbers? "lossless"|"native"|"exact"|"string"    how N is decoded: exact in the best type (the default), as a
+---   Lua number that may be rounded, always boxed, or as text
+---@field unsupported? "error"|"skip"             what is done with values of no DynamoDB type
+---@field empty_sets? "error"|"omit"|"null"       what is written for a set without elements
+---@field empty_strings? "keep"|"null"            what is written for ""
+
+--- Options for values, checked once. Raises on an unknown name or value.
+---@param options dynamodb.ValueOptions
+---@return userdata options    for the functions that take `options?`; nil anywhere means the defaults
+function core.options(options) end
+
+--- An item as DynamoDB JSON: `{"pk":{"S":"a"}}`. Raises, naming the attribute's path, when a value cannot be written.
+---@param item table
+---@param options? userdata|dynamodb.ValueOptions
+---@return string json
+function core.marshal(item, options) end
+
+--- The item that a DynamoDB JSON text holds.
+---@param json string
+---@param options? userdata|dynamodb.ValueOptions
+---@return table? item
+---@return string? message
+function core.unmarshal(json, options) end
+
+--- One value as an AttributeValue: `{"S":"a"}`. Raises like `marshal`.
+---@param value any
+---@param options? userdata|dynamodb.ValueOptions
+---@return string json
+function core.marshal_value(value, options) end
+
+--- The value that one AttributeValue holds.
+---@param json string
+---@param options? userdata|dynamodb.ValueOptions
+---@return any value
+---@return string? message
+function core.unmarshal_value(json, options) end
+
+--- A value as plain JSON. Raises when it cannot be written.
+---@param value any
+---@return string json
+function core.json_encode(value) end
+
+--- The value of a plain JSON text; objects and arrays become tables, arrays keep the list mark.
+---@param json string
+---@return any value
+---@return string? message
+function core.json_decode(json) end
+
+---@class dynamodb.Shape: userdata
+--- Where AttributeValues stand in a request or an answer.
+
+--- Compiles a shape text: `v` an AttributeValue, `i` a map of them, `[]` a list, `{}` a map with the user's keys,
+--- `(A,B i)` a structure; what has no letter or bracket is plain JSON. Raises on a bad text.
+---@param text string
+---@return dynamodb.Shape
+function core.shape(text) end
+
+--- The body of a request, in one pass over `params`.
+---@param shape? dynamodb.Shape    nil: all of it is plain JSON
+---@param params table
+---@param options? userdata
+---@param strict? boolean          refuse a member that is one edit or a case away from a known one
+---@return string? body
+---@return string? message         names the path
+function core.encode(shape, params, options, strict) end
+
+--- What an answer holds, in one pass over `body`.
+---@param shape? dynamodb.Shape    nil: all of it is plain JSON
+---@param body string
+---@param options? userdata
+---@return table? answer
+---@return string? message
+function core.decode(shape, body, options) end
+
+---@class dynamodb.SignerOptions
+---@field access_key_id string
+---@field secret_access_key string
+---@field session_token? string    of temporary credentials
+---@field region string
+---@field service string           "dynamodb", "s3", "execute-api", …
+---@field normalize_path? boolean  resolve `.`, `..` and `//` in the path; true, S3 wants false
+---@field double_encode? boolean   encode the path once more; true, S3 wants false
+
+---@class dynamodb.SignRequest
+---@field method string
+---@field path? string                     as it is sent, "/" if nil
+---@field query? string                    as it is sent, without "?"
+---@field headers? { [1]: string, [2]: string }[]    a list of { name, value }; Host must be among them
+---@field body? string
+
+--- AWS Signature Version 4 for any service. The signing key is derived once a day. Raises on a missing field.
+---@param options dynamodb.SignerOptions
+---@return dynamodb.Signer
+function core.signer(options) end
+
+---@class dynamodb.Signer
+--- Signs requests for one identity, region and service. Its `tostring` does not show the secret.
+local signer = {}
+
+--- Signs a request with headers.
+---@param request dynamodb.SignRequest
+---@param unix_time number
+---@return table<string, string> headers    to be added: X-Amz-Date, Authorization, X-Amz-Security-Token
+---@return string signature                 in hexadecimal
+function signer:sign(request, unix_time) end
+
+--- Signs a request as a URL that is valid for a while.
+---@param request dynamodb.SignRequest
+---@param unix_time number
+---@param expires integer    seconds
+---@return string query      the whole query string
+function signer:presign(request, unix_time, expires) end
+
+--- Every header of a DynamoDB request, signed ones and others, as "Name: value" lines that end in CRLF.
+---@param host string
+---@param target string           the operation, e.g. "DynamoDB_20120810.GetItem"
+---@param body string
+---@param unix_time number
+---@param invocation_id string    the same for all attempts of a call
+---@param sdk_request string      "attempt=1; max=4"
+---@param user_agent string
+---@param extra? string           complete lines that are sent, but not signed
+---@return string head
+function signer:head(host, target, body, unix_time, invocation_id, sdk_request, user_agent, extra) end
+
+--- The CRC-32 of the wire (zlib's), as in the x-amz-crc32 header.
+---@param bytes string
+---@return integer
+function core.crc32(bytes) end
+
+--- Inflates gzip data; refuses more than `limit` bytes of it.
+---@param bytes string
+---@param limit integer
+---@return string? bytes
+---@return string? message
+function core.gunzip(bytes, limit) end
+
+--- A random UUID (version 4) from the system's random source.
+---@return string
+function core.uuid() end
+
+--- `n` bytes from the system's random source.
+---@param n integer
+---@return string
+function core.random(n) end
+
+--- Bytes as base64 text with padding.
+---@param bytes string
+---@return string
+function core.base64(bytes) end
+
+--- The bytes of a base64 text.
+---@param text string
+---@return string? bytes
+---@return string? message
+function core.unbase64(text) end
+
+--- One header of a raw response head; the first if there are several.
+---@param head string
+---@param name string    in lower case
+---@return string?
+function core.header(head, name) end
+
+return core

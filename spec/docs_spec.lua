@@ -1,0 +1,119 @@
+local docs = require "tools.docs"
+
+local files, names = docs.collect()
+
+-- The titles of all documented members, by module and name: "dynamodb.core" -> { marshal = member, … }.
+local function documented(module)
+  local found = {}
+  for _, member in ipairs(files[module].public) do
+    if not member.class and member.doc and member.doc.text ~= "" then
+      found[member.name] = member
+    end
+  end
+  return found
+end
+
+-- The methods of class `name`, by name.
+local function documented_methods(module, name)
+  local found = {}
+  for _, member in ipairs(files[module].public) do
+    if member.class and member.class.class == name then
+      found[member.name] = member
+    end
+  end
+  return found
+end
+
+local function is_callable(value)
+  local mt = type(value) == "table" and getmetatable(value)
+  return type(value) == "function" or mt and mt.__call ~= nil
+end
+
+-- What a loaded module or a method table has, and `found` has not, and the other way round.
+local function difference(real, found)
+  local problems = {}
+  for name, value in pairs(real) do
+    if is_callable(value) and not name:find "^_" and not found[name] then
+      problems[#problems + 1] = name .. " is not documented"
+    end
+  end
+  for name, member in pairs(found) do
+    if member.params and not is_callable(real[name]) then
+      problems[#problems + 1] = name .. " is documented, but does not exist"
+    end
+  end
+  table.sort(problems)
+  return problems
+end
+
+local function methods(object)
+  return debug.getmetatable(object).__index
+end
+
+describe("docs/reference.md", function()
+  it("is what the docstrings say", function()
+    local file = assert(io.open(docs.output))
+    local text = file:read "*a"
+    file:close()
+    assert.is_true(docs.render() == text, "docs/reference.md is not up to date: run `make docs`")
+  end)
+
+  it("has every function of the modules that a program loads, and no other", function()
+    for _, module in ipairs { "dynamodb", "dynamodb.core", "dynamodb.curl" } do
+      assert.are.same({}, difference(require(module), documented(module)), module)
+    end
+    local operators = documented "dynamodb.expression.operators"
+    assert.are.same({}, difference(require("dynamodb").expr, operators), "dynamodb.expr")
+  end)
+
+  it("has every method of the native objects, and no other", function()
+    local core, curl = require "dynamodb.core", require "dynamodb.curl"
+    local signer = core.signer { access_key_id = "a", secret_access_key = "b", region = "c", service = "d" }
+    local objects = {
+      ["dynamodb.Signer"] = { "dynamodb.core", signer },
+      ["dynamodb.Number"] = { "dynamodb.core", core.number "0.12345678901234567890123456789" },
+      ["dynamodb.Binary"] = { "dynamodb.core", core.binary "" },
+      ["dynamodb.Pool"] = { "dynamodb.curl", curl.pool() },
+    }
+    for class, where in pairs(objects) do
+      assert.are.same({}, difference(methods(where[2]), documented_methods(where[1], class)), class)
+    end
+  end)
+
+  it("says what every module and every public function is for", function()
+    local problems = {}
+    for _, name in ipairs(names) do
+      if files[name].text == "" then
+        problems[#problems + 1] = name .. " does not begin with a sentence"
+      end
+      for _, member in ipairs(files[name].public) do
+        if not member.doc or member.doc.text == "" and #member.doc.returns == 0 then
+          problems[#problems + 1] = member.title
+        end
+      end
+    end
+    assert.are.same({}, problems)
+  end)
+
+  it("describes the parameters that a function has", function()
+    local problems = {}
+    for _, name in ipairs(names) do
+      for _, member in ipairs(files[name].public) do
+        local described = {}
+        for _, param in ipairs(member.doc and member.doc.params or {}) do
+          described[param.name] = true
+        end
+        for _, param in ipairs(member.params or {}) do
+          if not described[param] and not param:find "^_" then
+            problems[#problems + 1] = member.title .. ": " .. param .. " is not described"
+          end
+          described[param] = nil
+        end
+        for param in pairs(described) do
+          problems[#problems + 1] = member.title .. ": " .. param .. " is no parameter"
+        end
+      end
+    end
+    assert.are.same({}, problems)
+  end)
+end)
