@@ -90,7 +90,7 @@ local function new_botocore_types(data)
 end
 
 -- Where an operation names what it works on, as the endpoint rules want it: a path of members, `[]` for each element of
--- a list, `{}` for the keys of a map, `|` between alternatives. 
+-- a list, `{}` for the keys of a map, `|` between alternatives.
 local function js_endpoint(context)
   local get = context:match "get: (.*) }, }"
   if not get then
@@ -116,7 +116,8 @@ local function botocore_endpoint(operation, data)
       return name
     end
   end
-  for _, context in pairs(operation.operationContextParams or {}) do
+  local _, context = next(operation.operationContextParams or {})
+  if context then
     local keys = context.path:match "^keys%((%w+)%)$"
     local list, alternatives = context.path:match "^(%w+)%[%*%]%.%[(.*)%]%[%]$"
     if list then
@@ -165,7 +166,7 @@ local function shape_text(type, only_values, shared)
       members[#members + 1] = member.name .. (text == "" and "" or " ") .. text
     end
   end
-  return "(" .. table.concat(members, ",") .. ")"
+  return #members == 0 and "{}" or "(" .. table.concat(members, ",") .. ")"
 end
 
 -- The structures that several inputs or structures use and that are long enough to be worth a name, inner ones first.
@@ -319,7 +320,7 @@ local function lua_string(text, indent, first_column)
     local joint = line == "" and "" or (part.name and quoted and '" .. ') or (part.name or not quoted) and " .. " or ""
     if line ~= "" and #line + #joint + #more > room then
       lines[#lines + 1] = line .. (quoted and '"' or "")
-      line, joint, quoted, room = "", "", false, 119 - indent - 3
+      line, joint, room = "", "", 119 - indent - 3
       more = part.name or '"' .. part.piece
     end
     line, quoted = line .. joint .. more, not part.name
