@@ -1,0 +1,306 @@
+--- A client: what was configured at connect, and `call` for every operation of the API.
+local core = require "dynamodb.core"
+local config = require "dynamodb.config"
+local endpoint = require "dynamodb.endpoint"
+local errors = require "dynamodb.error"
+local model = require "dynamodb.model"
+local request = require "dynamodb.request"
+local table_module = require "dynamodb.table"
+local usage = require "dynamodb.usage"
+local version = require "dynamodb.version"
+
+local client_methods = {}
+local client_mt = { __name = "dynamodb.Client", __index = client_methods }
+
+---@class dynamodb.Client
+---@field region dynamodb.Setting?
+---@field provider table            of credentials
+---@field values userdata?          core.options: how values are written and read
+---@field strict boolean
+---@field limits boolean            refuse what is surely over a quota
+---@field timeout number|false      seconds for one call in all
+---@field capacity "none"|"total"|"indexes"
+---@field retry_ambiguous boolean
+---@field user_agent string
+---@field max_response integer      bytes
+
+---@class dynamodb.Meta
+---@field attempts integer
+---@field waited number         seconds between attempts
+---@field request_id string?
+---@field capacity table?       ConsumedCapacity, as DynamoDB reports it
+
+function client_mt:__tostring()
+  return ("dynamodb.Client(%s)"):format(self.region and self.region.value or "no region")
+end
+
+-- What connect takes, and the type of each: a Lua type, "seconds" (positive; false for none where noted) or a list.
+local OPTIONS = {
+  region = "string",
+  endpoint = "string",
+  credentials = "credentials",
+  access_key_id = "string",
+  secret_access_key = "string",
+  session_token = "string",
+  account_id = "string",
+  timeout = "seconds or false",
+  connect_timeout = "seconds",
+  idle_timeout = "seconds",
+  ca_bundle = "string",
+  verify = "boolean",
+  strict = "boolean",
+  limits = "boolean",
+  retry_ambiguous = "boolean",
+  max_response = "bytes",
+  runtime = "table",
+  user_agent = "token",
+  app_id = "token",
+  capacity = { "none", "total", "indexes" },
+  numbers = { "lossless", "native", "exact", "string" },
+  unsupported = { "error", "skip" },
+  empty_sets = { "error", "omit", "null" },
+  empty_strings = { "keep", "null" },
+}
+
+local CHECKS = {
+  ["seconds"] = function(value) return type(value) == "number" and value > 0, "a positive number of seconds" end,
+  ["seconds or false"] = function(value)
+    return value == false or type(value) == "number" and value > 0, "a positive number of seconds, or false for none"
+  end,
+  ["bytes"] = function(value)
+    return type(value) == "number" and value >= 1 and value == math.floor(value), "a positive number of bytes"
+  end,
+  ["credentials"] = function(value)
+    return type(value) == "table" or type(value) == "function", "a table or a function"
+  end,
+  ["token"] = function(value)
+    return type(value) == "string" and #value <= 50 and value:find("^[%w!$%%&'*+.^_`|~#/ -]+$") ~= nil,
+      "a short text of letters, digits and -_.+ (it becomes part of a header)"
+  end,
+}
+
+---@param name string
+---@param value any
+local function check_option(name, value)
+  local wanted = OPTIONS[name]
+  if type(wanted) == "table" then
+    for _, choice in ipairs(wanted) do
+      if value == choice then return end
+    end
+    usage.raise(('connect: %s must be "%s"'):format(name, table.concat(wanted, '" or "')))
+  end
+  local check = CHECKS[wanted]
+  if not check then
+    if type(value) ~= wanted then
+      usage.raise(("connect: %s must be a %s, not a %s"):format(name, wanted, type(value)))
+    end
+    if value == "" then usage.raise(("connect: %s is empty"):format(name)) end
+    return
+  end
+  local ok, expected = check(value)
+  if not ok then usage.raise(("connect: %s must be %s"):format(name, expected)) end
+end
+
+--- The provider of credentials that the options ask for.
+---@param options table
+---@param environment table<string, string>
+---@return table
+local function choose_provider(options, environment)
+  local static = require "dynamodb.credentials.static"
+  local given = options.credentials
+  for _, name in ipairs { "access_key_id", "secret_access_key", "session_token", "account_id" } do
+    if options[name] ~= nil then
+      if options.credentials ~= nil then usage.raise(("connect: give either credentials or %s"):format(name)) end
+      given = given or {}
+      given[name] = options[name]
+    end
+  end
+  if type(given) == "function" then return require("dynamodb.credentials.callback").new(given) end
+  if given then
+    local message = static.problem(given)
+    if message then usage.raise("connect: " .. message) end
+    return static.new(given)
+  end
+  return require("dynamodb.credentials.chain").new(environment)
+end
+
+--- core.options of the choices that were made; nil for the defaults.
+---@param options table
+---@return userdata?
+local function value_options(options)
+  local chosen
+  for _, name in ipairs { "numbers", "unsupported", "empty_sets", "empty_strings" } do
+    local value = options[name]
+    if value ~= nil and value ~= OPTIONS[name][1] then
+      chosen = chosen or {}
+      chosen[name] = value
+    end
+  end
+  return chosen and core.options(chosen)
+end
+
+--- `dynamodb-lua/1.0 ua/2.1 lang/lua#5.4 api/dynamodb [app/…] […]`.
+--- Source: field order of the AWS SDKs' User-Agent 2.1.
+---@param options table
+---@param environment table<string, string>
+---@return string
+local function user_agent(options, environment)
+  local jit = rawget(_G, "jit")
+  local language = jit and "lang/luajit#" .. jit.version:match("[%d.]+") or "lang/lua#" .. _VERSION:match("[%d.]+")
+  local parts = { "dynamodb-lua/" .. version, "ua/2.1", language, "api/dynamodb" }
+  local app_id = options.app_id
+  if not app_id and environment.AWS_SDK_UA_APP_ID and CHECKS.token(environment.AWS_SDK_UA_APP_ID) then
+    app_id = environment.AWS_SDK_UA_APP_ID
+  end
+  if app_id then parts[#parts + 1] = "app/" .. app_id:gsub("[/ ]", "-") end
+  if options.user_agent then parts[#parts + 1] = options.user_agent end
+  return table.concat(parts, " ")
+end
+
+local MAX_RESPONSE = 32 * 2 ^ 20 -- bytes of an answer, as sent or inflated
+
+--- Makes a client. No I/O is done: the environment is read, files and network wait for the first call.
+---@param options table?    see `dynamodb.connect`
+---@return dynamodb.Client
+local function connect(options)
+  if options == nil then options = {} end
+  usage.check_type(options, "table", "the options of connect")
+  usage.check_names(options, OPTIONS, "option of connect")
+  for name, value in pairs(options) do check_option(name, value) end
+  if options.endpoint then
+    local _, message = endpoint.parse(options.endpoint)
+    if message then usage.raise("connect: endpoint " .. message) end
+  end
+  local environment = config.snapshot()
+  return setmetatable({
+    region = config.region(options, environment),
+    configured = {
+      dynamodb = config.endpoint(options, environment, "dynamodb"),
+      dynamodbstreams = config.endpoint(options, environment, "dynamodbstreams"),
+    },
+    endpoints = {}, -- by service, parsed; filled at the first call
+    provider = choose_provider(options, environment),
+    values = value_options(options),
+    strict = options.strict ~= false,
+    limits = options.limits ~= false,
+    timeout = options.timeout == nil and 30 or options.timeout,
+    capacity = options.capacity or "total",
+    retry_ambiguous = options.retry_ambiguous or false,
+    user_agent = user_agent(options, environment),
+    max_response = options.max_response or MAX_RESPONSE,
+    given_runtime = options.runtime,
+    transport = {
+      connect_timeout = config.connect_timeout(options, environment),
+      idle_timeout = options.idle_timeout or 5,
+      ca_bundle = config.ca_bundle(options, environment),
+      verify = options.verify ~= false,
+      max_response = options.max_response or MAX_RESPONSE,
+    },
+  }, client_mt)
+end
+
+--- What reaches the outside for this client; made at its first use.
+---@return table
+function client_methods:runtime()
+  if self.closed then usage.raise("the client is closed") end
+  if self.given_runtime then return self.given_runtime end
+  if not self.own_runtime then self.own_runtime = require("dynamodb.runtime.plain").new(self.transport) end
+  return self.own_runtime
+end
+
+--- Seconds on the clock that deadlines are measured by; only differences mean something.
+---@return number
+function client_methods:now()
+  return self:runtime():now()
+end
+
+--- Where the requests of a service go.
+---@param service "dynamodb"|"dynamodbstreams"
+---@return dynamodb.Url?
+---@return dynamodb.Error?
+function client_methods:endpoint(service)
+  local known = self.endpoints[service]
+  if known then return known end
+  local region, configured = self.region, self.configured[service]
+  local resolved, message = nil, nil
+  if not region then
+    message = "no AWS region; give the option region or set AWS_REGION"
+  else
+    resolved, message = endpoint.resolve {
+      Region = region.value,
+      Endpoint = configured and configured.value,
+      service = service,
+    }
+    -- An endpoint of one's own does not excuse a region that cannot be signed for.
+    if resolved and configured then
+      local plain, problem = endpoint.resolve { Region = region.value, service = service }
+      if not plain then resolved, message = nil, problem end
+    end
+    if not resolved then
+      message = ("%s (from %s)"):format(message, (configured or region).source)
+    end
+  end
+  if not resolved then return nil, errors.new { code = "ConfigurationError", message = message, sent = false } end
+  known = assert(endpoint.parse(resolved.url))
+  self.endpoints[service] = known
+  return known
+end
+
+--- The way of a request for the library's own operations: nothing is checked that they have checked.
+---@param operation string
+---@param params table
+---@param options table    timeout, deadline, retry_ambiguous
+---@param built table?     what the builder of the request knows of it
+---@return table? value
+---@return dynamodb.Error?
+---@return dynamodb.Meta?
+function client_methods:perform(operation, params, options, built)
+  return request.perform(self, operation, model.operations[operation], params, options, built)
+end
+
+local CALL_OPTIONS = { timeout = true, deadline = true, retry_ambiguous = true }
+
+--- Calls any operation of DynamoDB or DynamoDB Streams by its name. Parameters are DynamoDB's, with Lua's values where
+--- an AttributeValue stands. An operation that this version does not know is sent as plain JSON, its AttributeValues
+--- written out by hand (`{ S = "x" }`).
+---@param operation string     "DescribeTable"
+---@param params table?        `{ TableName = "users" }`; not changed
+---@param options table?       timeout (seconds, false for none), deadline (on db:now()), retry_ambiguous (boolean)
+---@return table? value        the answer's members
+---@return dynamodb.Error?
+---@return dynamodb.Meta?
+function client_methods:call(operation, params, options)
+  usage.check_type(operation, "string", "operation")
+  if params == nil then params = {} end
+  usage.check_type(params, "table", "params")
+  if options == nil then options = {} end
+  usage.check_type(options, "table", "the options of call")
+  usage.check_names(options, CALL_OPTIONS, "option of call")
+  if not model.operations[operation] then
+    if not operation:find("^%u%w+$") then usage.raise(("%q cannot be an operation's name"):format(operation)) end
+    local meant = self.strict and usage.nearest(operation, model.operations)
+    if meant then usage.raise(("unknown operation %q; did you mean %q?"):format(operation, meant)) end
+  end
+  return self:perform(operation, params, options)
+end
+
+--- A table of this client. No request is made; what the schema does not declare is described when it is needed.
+---@param name string       name or ARN
+---@param schema table?     { partition = "pk", sort = "sk", types = { pk = "S" }, indexes = { GSI1 = { partition = "a" } } },
+---                         and retry_ambiguous for the table's writes
+---@return dynamodb.Table
+function client_methods:table(name, schema)
+  return table_module.new(self, name, schema)
+end
+
+--- Closes the connections that the client opened itself. The client cannot be used any more; closing twice is allowed.
+function client_methods:close()
+  self.closed = true
+  local own = self.own_runtime
+  self.own_runtime = nil
+  if own then own:close() end
+end
+
+client_mt.__close = client_methods.close
+
+return { connect = connect }

@@ -1,0 +1,156 @@
+--- Expressions of one request: conditions, updates and projections share the placeholders that are handed out here.
+---
+--- Every name is aliased (no reserved word can hurt) and every value is bound. The same table gives the same text.
+local core = require "dynamodb.core"
+local usage = require "dynamodb.usage"
+local condition = require "dynamodb.expression.condition"
+local projection = require "dynamodb.expression.projection"
+local update = require "dynamodb.expression.update"
+
+local builder_methods = {}
+local builder_mt = { __name = "dynamodb.ExpressionBuilder", __index = builder_methods }
+
+---@class dynamodb.ExpressionBuilder
+---@field names table<string, string>     alias -> attribute name
+---@field values table<string, any>       placeholder -> value
+---@field has_text boolean                was a text expression among the parts?
+
+--- The caller's own placeholders, with their sign: `{ min = 3 }` and `{ [":min"] = 3 }` mean the same.
+---@param given table?
+---@param sign "#"|":"
+---@param what "names"|"values"
+---@return table
+local function with_sign(given, sign, what)
+  local signed = {}
+  if given == nil then return signed end
+  if type(given) ~= "table" then usage.raise(("%s must be a table, not a %s"):format(what, type(given))) end
+  for key, value in pairs(given) do
+    local bare = type(key) == "string" and (key:sub(1, 1) == sign and key:sub(2) or key)
+    if not bare or not bare:find("^[%w_]+$") then
+      usage.raise(("%s: %q cannot be a placeholder (letters, digits and underscores)"):format(what, tostring(key)))
+    end
+    if signed[sign .. bare] ~= nil then usage.raise(("%s has %q twice, with and without %s"):format(what, bare, sign)) end
+    if what == "names" and type(value) ~= "string" then
+      usage.raise(("names.%s must be an attribute's name, not a %s"):format(bare, type(value)))
+    end
+    signed[sign .. bare] = value
+  end
+  return signed
+end
+
+--- A builder for one request.
+---@param names table?     the caller's aliases, for text expressions; the leading "#" may be left out
+---@param values table?    the caller's values, for text expressions; the leading ":" may be left out
+---@return dynamodb.ExpressionBuilder
+local function new(names, values)
+  return setmetatable({
+    names = with_sign(names, "#", "names"),
+    values = with_sign(values, ":", "values"),
+    explicit = names ~= nil or values ~= nil,
+    has_text = false,
+    alias_of = {},       -- attribute name -> alias
+    placeholder_of = {}, -- core.key of a scalar -> placeholder
+    next_name = 0,
+    next_value = 0,
+  }, builder_mt)
+end
+
+--- The alias of an attribute's name.
+---@param name string
+---@return string    "#0"
+function builder_methods:name(name)
+  local alias = self.alias_of[name]
+  if alias then return alias end
+  repeat
+    alias = "#" .. self.next_name
+    self.next_name = self.next_name + 1
+  until not self.names[alias]
+  self.names[alias] = name
+  self.alias_of[name] = alias
+  return alias
+end
+
+--- A document path with every name aliased.
+---@param segments (string|integer)[]    positions count from 1
+---@return string    "#0.#1[2]"
+function builder_methods:path(segments)
+  local parts = {}
+  for i, segment in ipairs(segments) do
+    if type(segment) == "number" then
+      parts[i] = ("[%d]"):format(segment - 1)
+    else
+      parts[i] = (i > 1 and "." or "") .. self:name(segment)
+    end
+  end
+  return table.concat(parts)
+end
+
+--- The placeholder of a value; equal scalars share one.
+---@param value any
+---@return string    ":0"
+function builder_methods:value(value)
+  local key = core.key(value)
+  local placeholder = key and self.placeholder_of[key]
+  if placeholder then return placeholder end
+  repeat
+    placeholder = ":" .. self.next_value
+    self.next_value = self.next_value + 1
+  until self.values[placeholder] == nil
+  self.values[placeholder] = value
+  if key then self.placeholder_of[key] = placeholder end
+  return placeholder
+end
+
+--- The placeholder of an empty list.
+---@return string
+function builder_methods:empty_list()
+  self.empty = self.empty or self:value(setmetatable({}, core.list_mt))
+  return self.empty
+end
+
+--- A text expression goes as it is; the service owns its grammar.
+---@param text string
+---@param where string    for messages
+---@return string
+function builder_methods:text(text, where)
+  if not text:find("%S") then usage.raise(where .. " is an empty text") end
+  self.has_text = true
+  return text
+end
+
+--- Writes a condition.
+---@param where any    a table, an operator or a text
+---@return string
+function builder_methods:condition(where)
+  return (condition.write(self, where, "where"))
+end
+
+--- Writes an update.
+---@param changes table|string            actions, or a text
+---@param protected table<string, any>    the key's attributes
+---@return string text
+---@return boolean repeat_safe            may it be applied twice without harm?
+function builder_methods:update(changes, protected)
+  if type(changes) == "string" then return self:text(changes, "changes"), false end
+  usage.check_type(changes, "table", "changes")
+  return update.write(self, changes, protected)
+end
+
+--- Writes a projection.
+---@param attributes (string|dynamodb.Path)[]
+---@return string
+function builder_methods:projection(attributes)
+  return projection.write(self, attributes)
+end
+
+--- Puts the names and values into the request's parameters.
+---@param params table
+function builder_methods:finish(params)
+  if self.explicit and not self.has_text then
+    usage.raise("names and values belong to text expressions, and there is none; in tables they are bound by themselves")
+  end
+  if next(self.names) ~= nil then params.ExpressionAttributeNames = self.names end
+  if next(self.values) ~= nil then params.ExpressionAttributeValues = self.values end
+end
+
+return { new = new }

@@ -1,0 +1,151 @@
+--- The check of an answer: its checksum, its encoding, its status; then a decoded table or a failure, nothing between.
+local core = require "dynamodb.core"
+local errors = require "dynamodb.error"
+local model = require "dynamodb.model"
+
+local response = {}
+
+local MESSAGE_LIMIT = 2000 -- bytes kept of a body that is not JSON (a proxy's error page)
+
+local error_shape -- compiled at the first error
+
+---@param value any
+---@return string?
+local function text_or_nil(value)
+  if type(value) == "string" and value ~= "" then return value end
+end
+
+--- "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException:http://…" -> "ResourceNotFoundException".
+--- Source: Smithy's AWS JSON 1.0 protocol, "Operation error serialization".
+---@param code string
+---@return string
+local function sanitise(code)
+  return (code:gsub(":.*$", ""):gsub("^.*#", ""))
+end
+
+---@param list any    CancellationReasons, decoded
+---@return table[]?
+local function cancellation_reasons(list)
+  if type(list) ~= "table" then return nil end
+  local reasons = {}
+  for i, reason in ipairs(list) do
+    local known = type(reason) == "table"
+    reasons[i] = {
+      code = known and text_or_nil(reason.Code) or "None",
+      message = known and text_or_nil(reason.Message) or nil,
+      item = known and type(reason.Item) == "table" and reason.Item or nil,
+    }
+  end
+  return reasons
+end
+
+---@param value any
+---@return table?
+local function table_or_nil(value)
+  return type(value) == "table" and value or nil
+end
+
+--- The request id of an answer.
+---@param answer table    { status=, head=, body= }
+---@return string?
+function response.request_id(answer)
+  return core.header(answer.head, "x-amzn-requestid") or core.header(answer.head, "x-amz-request-id")
+end
+
+---@param answer table
+---@param message string
+---@return nil
+---@return dynamodb.Error
+local function unusable(answer, message)
+  return nil, errors.new {
+    code = "ResponseError",
+    message = message,
+    status = answer.status,
+    request_id = response.request_id(answer),
+    sent = true,
+  }
+end
+
+--- The body as it was before the transfer: the CRC-32 is of the bytes on the wire, so it is checked before inflating.
+---@param answer table
+---@param limit integer    bytes that it may inflate to
+---@return string? body
+---@return dynamodb.Error?
+local function content(answer, limit)
+  local head, body = answer.head, answer.body
+  local crc = core.header(head, "x-amz-crc32")
+  if crc and (not crc:find("^%d+$") or tonumber(crc) ~= core.crc32(body)) then
+    return unusable(answer, "the body's CRC-32 is not the one that the service sent with it")
+  end
+  local encoding = (core.header(head, "content-encoding") or "identity"):lower()
+  if encoding == "gzip" then
+    local inflated, message = core.gunzip(body, limit)
+    if not inflated then return unusable(answer, "the body cannot be inflated: " .. message) end
+    return inflated
+  end
+  if encoding ~= "identity" and encoding ~= "" then return unusable(answer, "the body has an unknown encoding") end
+  return body
+end
+
+--- A JSON object as a table.
+---@param shape userdata?
+---@param body string
+---@param options userdata?
+---@return table?
+---@return string? message
+local function decode_object(shape, body, options)
+  local value, message = core.decode(shape, body, options)
+  if value == nil then return nil, message end
+  if type(value) ~= "table" or getmetatable(value) == core.list_mt then return nil, "not a JSON object" end
+  return value
+end
+
+--- The failure that an answer with an error status tells of.
+---
+--- Code: body `__type`, else `code` or `Code`, else the header `x-amzn-errortype`, else the status.
+---@param answer table
+---@param text string          the body, inflated
+---@param options userdata?    core.options
+---@return dynamodb.Error
+local function failure(answer, text, options)
+  error_shape = error_shape or core.shape(model.error)
+  local decoded = decode_object(error_shape, text, options)
+  local body = decoded or {}
+  local code = text_or_nil(body.__type) or text_or_nil(body.code) or text_or_nil(body.Code)
+    or text_or_nil(core.header(answer.head, "x-amzn-errortype"))
+  code = code and text_or_nil(sanitise(code)) or ("%d"):format(answer.status)
+  local message = text_or_nil(body.message) or text_or_nil(body.Message)
+  if not message and not decoded then
+    message = text:sub(1, MESSAGE_LIMIT):gsub("^%s+", ""):gsub("%s+$", "")
+  end
+  return errors.new {
+    code = code,
+    message = message or "",
+    status = answer.status,
+    request_id = response.request_id(answer),
+    item = table_or_nil(body.Item),
+    reasons = cancellation_reasons(body.CancellationReasons),
+    throttling = table_or_nil(body.ThrottlingReasons) or table_or_nil(body.throttlingReasons),
+    body = decoded,
+    sent = true,
+  }
+end
+
+--- Checks and decodes an answer.
+---@param answer table         { status=, head=, body= }
+---@param shape userdata?      of the operation's output; nil if no AttributeValue is in it
+---@param options userdata?    core.options
+---@param limit integer        bytes that a compressed body may inflate to
+---@return table? value        an empty body is an empty table
+---@return dynamodb.Error?
+function response.check(answer, shape, options, limit)
+  local body, err = content(answer, limit)
+  if not body then return nil, err end
+  if answer.status < 200 or answer.status >= 300 then return nil, failure(answer, body, options) end
+  if body == "" then return {} end
+  local value, message = decode_object(shape, body, options)
+  if not value then return unusable(answer, "the body cannot be read: " .. message) end
+  return value
+end
+
+return response

@@ -1,0 +1,97 @@
+--- What a table's keys are: as the program declares them, or as DescribeTable says.
+local usage = require "dynamodb.usage"
+
+local schema = {}
+
+local DECLARATION = { partition = true, sort = true, types = true, indexes = true, retry_ambiguous = true }
+local INDEX = { partition = true, sort = true }
+local KEY_TYPES = { S = true, N = true, B = true }
+
+---@class dynamodb.IndexSchema    the parts of an index's key, in order; up to four and four
+---@field partition string[]
+---@field sort string[]
+
+---@class dynamodb.Schema : dynamodb.KeySchema
+---@field indexes table<string, dynamodb.IndexSchema>
+
+---@param value any
+---@param where string
+local function check_name(value, where)
+  if type(value) ~= "string" or value == "" then usage.raise(where .. " must be an attribute's name") end
+end
+
+--- One name or a list of them as a list.
+---@param value string|string[]|nil
+---@param where string
+---@return string[]
+local function as_names(value, where)
+  if value == nil then return {} end
+  if type(value) ~= "table" then value = { value } end
+  local names = {}
+  for i, name in ipairs(value) do
+    check_name(name, where)
+    names[i] = name
+  end
+  return names
+end
+
+--- Checks the declaration given to `db:table` and makes the schema of it.
+---@param declared table?    { partition=, sort=, types=, indexes= }
+---@return dynamodb.Schema?    nil if the key is not declared: it will be described when it is needed
+function schema.declare(declared)
+  if declared == nil then return nil end
+  usage.check_type(declared, "table", "the schema of a table")
+  usage.check_names(declared, DECLARATION, "part of a table's schema")
+  if declared.partition == nil then
+    if declared.sort ~= nil then usage.raise("the schema declares sort without partition") end
+    return nil
+  end
+  check_name(declared.partition, "partition")
+  if declared.sort ~= nil then check_name(declared.sort, "sort") end
+  if declared.sort == declared.partition then usage.raise("partition and sort must be two attributes") end
+  local made = { partition = declared.partition, sort = declared.sort, types = {}, indexes = {} }
+  for name, key_type in pairs(declared.types or {}) do
+    if not KEY_TYPES[key_type] then usage.raise(("types.%s must be \"S\", \"N\" or \"B\""):format(tostring(name))) end
+    made.types[name] = key_type
+  end
+  for name, index in pairs(declared.indexes or {}) do
+    local where = ("indexes.%s"):format(tostring(name))
+    usage.check_type(index, "table", where)
+    usage.check_names(index, INDEX, "part of " .. where)
+    made.indexes[name] = {
+      partition = as_names(index.partition, where .. ".partition"),
+      sort = as_names(index.sort, where .. ".sort"),
+    }
+  end
+  return made
+end
+
+---@param elements table[]    KeySchema
+---@return dynamodb.IndexSchema
+local function parts(elements)
+  local made = { partition = {}, sort = {} }
+  for _, element in ipairs(elements or {}) do
+    local list = element.KeyType == "RANGE" and made.sort or made.partition
+    list[#list + 1] = element.AttributeName
+  end
+  return made
+end
+
+--- Makes the schema of a table's description.
+---@param description table    the member Table of DescribeTable's answer
+---@return dynamodb.Schema?    nil if the answer does not have what every table has
+function schema.from_description(description)
+  if type(description) ~= "table" or type(description.KeySchema) ~= "table" then return nil end
+  local own = parts(description.KeySchema)
+  if not own.partition[1] then return nil end
+  local made = { partition = own.partition[1], sort = own.sort[1], types = {}, indexes = {} }
+  for _, attribute in ipairs(description.AttributeDefinitions or {}) do
+    made.types[attribute.AttributeName] = attribute.AttributeType
+  end
+  for _, member in ipairs { "GlobalSecondaryIndexes", "LocalSecondaryIndexes" } do
+    for _, index in ipairs(description[member] or {}) do made.indexes[index.IndexName] = parts(index.KeySchema) end
+  end
+  return made
+end
+
+return schema

@@ -1,0 +1,255 @@
+--- One table: reading and writing single items.
+local errors = require "dynamodb.error"
+local expression = require "dynamodb.expression"
+local expr = require "dynamodb.expression.operators"
+local key = require "dynamodb.key"
+local repeat_safe = require "dynamodb.repeat_safe"
+local schema = require "dynamodb.schema"
+local usage = require "dynamodb.usage"
+
+local table_methods = {}
+local table_mt = { __name = "dynamodb.Table", __index = table_methods }
+
+---@class dynamodb.Table
+---@field client dynamodb.Client
+---@field name string                    name or ARN
+---@field schema dynamodb.Schema?        declared or described; nil as long as neither was done
+---@field retry_ambiguous boolean?
+
+function table_mt:__tostring()
+  return ("dynamodb.Table(%s)"):format(self.name)
+end
+
+--- A table of the client. No request is made.
+---@param client dynamodb.Client
+---@param name string         name or ARN
+---@param declared table?     `{ partition =, sort =, types =, indexes = }`; what is missing is described when needed
+---@return dynamodb.Table
+local function new(client, name, declared)
+  usage.check_type(name, "string", "the table's name")
+  if name == "" then usage.raise("the table's name is empty") end
+  return setmetatable({
+    client = client,
+    name = name,
+    schema = schema.declare(declared),
+    retry_ambiguous = declared and declared.retry_ambiguous,
+  }, table_mt)
+end
+
+--- Names of a list as a set.
+local function set_of(...)
+  local names = {}
+  for _, name in ipairs { ... } do names[name] = true end
+  return names
+end
+
+-- Options that each method knows.
+local READING = set_of("attributes", "consistent", "capacity", "timeout", "deadline")
+local CREATING = set_of("capacity", "timeout", "deadline", "retry_ambiguous")
+local WRITING = set_of("where", "names", "values", "returns", "capacity", "timeout", "deadline", "retry_ambiguous")
+
+-- What each operation can return. Source: ReturnValues of PutItem, UpdateItem, DeleteItem in the API reference.
+local RETURNS = {
+  PutItem = set_of("NONE", "ALL_OLD"),
+  DeleteItem = set_of("NONE", "ALL_OLD"),
+  UpdateItem = set_of("NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW"),
+}
+
+local CAPACITY = { none = "NONE", total = "TOTAL", indexes = "INDEXES" }
+
+---@param options table?
+---@param known table<string, boolean>
+---@param method string
+---@return table
+local function check_options(options, known, method)
+  if options == nil then return {} end
+  usage.check_type(options, "table", "the options of " .. method)
+  usage.check_names(options, known, "option of " .. method)
+  for _, name in ipairs { "timeout", "deadline" } do
+    local value = options[name]
+    if value ~= nil and type(value) ~= "number" and not (name == "timeout" and value == false) then
+      usage.raise(("%s must be a number of seconds, not a %s"):format(name, type(value)))
+    end
+  end
+  for _, name in ipairs { "consistent", "retry_ambiguous" } do
+    local value = options[name]
+    if value ~= nil and type(value) ~= "boolean" then
+      usage.raise(("%s must be true or false, not a %s"):format(name, type(value)))
+    end
+  end
+  return options
+end
+
+---@param operation string
+---@param wanted any    the option `returns`
+---@return string?      as DynamoDB spells it; nil if nothing is to be returned
+local function check_returns(operation, wanted)
+  if wanted == nil then return nil end
+  local known = RETURNS[operation]
+  local name = type(wanted) == "string" and wanted:upper()
+  if not known[name] then
+    local all = {}
+    for each in pairs(known) do all[#all + 1] = each end
+    table.sort(all)
+    usage.raise(("returns: %s can return %s, not %s"):format(operation, table.concat(all, ", "), tostring(wanted)))
+  end
+  return name ~= "NONE" and name or nil
+end
+
+--- Parameters that every operation on an item has.
+---@param self dynamodb.Table
+---@param options table
+---@return table
+local function parameters(self, options)
+  local capacity = options.capacity or self.client.capacity
+  if not CAPACITY[capacity] then usage.raise('capacity must be "none", "total" or "indexes"') end
+  return { TableName = self.name, ReturnConsumedCapacity = capacity ~= "none" and CAPACITY[capacity] or nil }
+end
+
+--- Sends a write whose parameters are complete but for what the options say.
+---@param self dynamodb.Table
+---@param operation string
+---@param params table
+---@param options table
+---@param builder dynamodb.ExpressionBuilder
+---@param safe boolean    may what it changes be applied twice?
+---@return table|true|nil result
+---@return dynamodb.Error?
+---@return dynamodb.Meta?
+local function write(self, operation, params, options, builder, safe)
+  local returns = check_returns(operation, options.returns)
+  params.ReturnValues = returns
+  if params.ConditionExpression then params.ReturnValuesOnConditionCheckFailure = "ALL_OLD" end
+  builder:finish(params)
+  local built = {
+    repeat_safe = safe and repeat_safe.is_plain(params),
+    retry_ambiguous = self.retry_ambiguous,
+  }
+  local answer, err, meta = self.client:perform(operation, params, options, built)
+  if not answer then return nil, err end
+  if not returns then return true, nil, meta end
+  local attributes = answer.Attributes
+  -- Nothing was updated that could be shown: an empty part of an item, not a missing item.
+  if attributes == nil and returns:find("^UPDATED_") then attributes = {} end
+  return attributes, nil, meta
+end
+
+--- The table's keys: declared, or described at the first need and kept.
+---@param self dynamodb.Table
+---@param options table    timeout and deadline are taken
+---@return dynamodb.Schema?
+---@return dynamodb.Error?
+local function known_schema(self, options)
+  if self.schema then return self.schema end
+  local limits = { timeout = options.timeout, deadline = options.deadline }
+  local answer, err = self.client:perform("DescribeTable", { TableName = self.name }, limits)
+  if not answer then return nil, err end
+  self.schema = schema.from_description(answer.Table)
+  if not self.schema then
+    return nil, errors.new {
+      code = "ResponseError", message = "the answer has no key schema", operation = "DescribeTable", sent = true,
+    }
+  end
+  return self.schema
+end
+
+--- Reads one item.
+---@param item_key table      every attribute of the key
+---@param options table?      attributes (a list of paths such as "address.city", "tags[0]" or dynamodb.path), consistent
+---                           (boolean), capacity, timeout (seconds), deadline (on db:now())
+---@return table? item        nil without an error if there is none
+---@return dynamodb.Error?
+---@return dynamodb.Meta?
+function table_methods:get(item_key, options)
+  options = check_options(options, READING, "get")
+  key.check(item_key, self.schema, self.client.limits)
+  local params = parameters(self, options)
+  params.Key = item_key
+  params.ConsistentRead = options.consistent
+  if options.attributes ~= nil then
+    local builder = expression.new()
+    params.ProjectionExpression = builder:projection(options.attributes)
+    builder:finish(params)
+  end
+  local answer, err, meta = self.client:perform("GetItem", params, options)
+  if not answer then return nil, err end
+  return answer.Item, nil, meta
+end
+
+--- Writes one item, over whatever was there.
+---@param item table         with its key
+---@param options table?     where (a condition as table, operator or text), names and values (of a text), returns
+---                          ("NONE", "ALL_OLD"), capacity, timeout (seconds), deadline, retry_ambiguous
+---@return table|true|nil result    true; with returns = "ALL_OLD" the item that was there, or nil without an error
+---@return dynamodb.Error?   code ConditionalCheckFailedException with `item` if the condition did not hold
+---@return dynamodb.Meta?
+function table_methods:put(item, options)
+  options = check_options(options, WRITING, "put")
+  key.check_item(item, self.schema, self.client.limits)
+  local params = parameters(self, options)
+  params.Item = item
+  local builder = expression.new(options.names, options.values)
+  if options.where ~= nil then params.ConditionExpression = builder:condition(options.where) end
+  return write(self, "PutItem", params, options, builder, true)
+end
+
+--- Writes one item that must not be there yet.
+---@param item table         with its key
+---@param options table?     capacity, timeout (seconds), deadline, retry_ambiguous
+---@return true? created
+---@return dynamodb.Error?   code ConditionalCheckFailedException with `item` if there is one
+---@return dynamodb.Meta?
+function table_methods:create(item, options)
+  options = check_options(options, CREATING, "create")
+  usage.check_type(item, "table", "item")
+  local keys, err = known_schema(self, options)
+  if not keys then return nil, err end
+  key.check_item(item, keys, self.client.limits)
+  local params = parameters(self, options)
+  params.Item = item
+  local builder = expression.new()
+  params.ConditionExpression = builder:condition(expr.missing(keys.partition))
+  -- An attempt after an ambiguous one will compare the old item with what was sent here: equal is success.
+  return write(self, "PutItem", params, options, builder, true)
+end
+
+--- Changes attributes of one item, which is made if it is not there.
+---@param item_key table           every attribute of the key
+---@param changes table|string     actions: set, default (set if missing), add (to a number or set), delete (from a set),
+---                                append and prepend (to a list, made if missing), each `{ name = value }`, and remove, a
+---                                list of names; names are whole or dynamodb.path. Or an UpdateExpression as text
+---@param options table?           where, names, values, returns ("NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD",
+---                                "UPDATED_NEW"), capacity, timeout (seconds), deadline, retry_ambiguous
+---@return table|true|nil result    true, or what `returns` asks for
+---@return dynamodb.Error?         code ConditionalCheckFailedException with `item` if the condition did not hold
+---@return dynamodb.Meta?
+function table_methods:update(item_key, changes, options)
+  options = check_options(options, WRITING, "update")
+  key.check(item_key, self.schema, self.client.limits)
+  local params = parameters(self, options)
+  params.Key = item_key
+  local builder = expression.new(options.names, options.values)
+  local text, safe = builder:update(changes, item_key)
+  params.UpdateExpression = text
+  if options.where ~= nil then params.ConditionExpression = builder:condition(options.where) end
+  return write(self, "UpdateItem", params, options, builder, safe)
+end
+
+--- Deletes one item; that it was not there is no failure.
+---@param item_key table     every attribute of the key
+---@param options table?     where, names, values, returns ("NONE", "ALL_OLD"), capacity, timeout (seconds), deadline,
+---                          retry_ambiguous
+---@return table|true|nil result    true; with returns = "ALL_OLD" the deleted item, or nil without an error
+---@return dynamodb.Error?   code ConditionalCheckFailedException with `item` if the condition did not hold
+---@return dynamodb.Meta?
+function table_methods:delete(item_key, options)
+  options = check_options(options, WRITING, "delete")
+  key.check(item_key, self.schema, self.client.limits)
+  local params = parameters(self, options)
+  params.Key = item_key
+  local builder = expression.new(options.names, options.values)
+  if options.where ~= nil then params.ConditionExpression = builder:condition(options.where) end
+  return write(self, "DeleteItem", params, options, builder, true)
+end
+
+return { new = new }

@@ -1,0 +1,2 @@
+--- The version, in one place.
+return "0.1.0"
