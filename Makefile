@@ -24,7 +24,9 @@ ifeq ($(FLAVOUR),asan)
 else
   OUT := $(BUILD)
 endif
-COMPILE = $(CC) $(CSTD) $(WARNINGS) $(CFLAGS) -fPIC -MMD -MP
+# Commands are shown short; `make V=1` shows them whole.
+quiet = $(if $(V),,@echo "  $(1) $@";)
+COMPILE = $(call quiet,CC)$(CC) $(CSTD) $(WARNINGS) $(CFLAGS) -fPIC -MMD -MP
 
 # Where the headers of each Lua are; LUA_INCLUDE_5.4=/elsewhere (and so on) on the command line wins.
 headers = $(firstword $(foreach p,$(1),$(patsubst -I%,%,$(firstword $(filter -I%,$(shell pkg-config --cflags $(p) 2>/dev/null))))) \
@@ -61,11 +63,11 @@ $(OUT)/objects/$(1)/%.o: csrc/%.c
 
 $(OUT)/$(1)/dynamodb/core.so: $(BIND:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(ENGINE_OBJECTS)
 	@mkdir -p $$(@D)
-	$$(CC) -shared $$(LDFLAGS) -o $$@ $$^ -lcrypto -lz -lm
+	$$(call quiet,LD)$$(CC) -shared $$(LDFLAGS) -o $$@ $$^ -lcrypto -lz -lm
 
 $(OUT)/$(1)/dynamodb/curl.so: $(CURL:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(CURL_ENGINE)
 	@mkdir -p $$(@D)
-	$$(CC) -shared $$(LDFLAGS) -o $$@ $$^ -lcurl
+	$$(call quiet,LD)$$(CC) -shared $$(LDFLAGS) -o $$@ $$^ -lcurl
 endef
 $(foreach v,$(LUAS),$(eval $(call one_lua,$(v))))
 

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# specs.sh LUA FILE …: the spec files under one Lua, with the modules of build/ (or of build/$FLAVOUR).
+. "$(dirname "$0")/common.sh"
+
+lua=$1
+shift
+built=build/$lua
+options=()
+run=()
+if [[ ${FLAVOUR:-plain} == asan ]]; then
+  built=build/asan/$lua
+  options=(--helper=spec/support/collector.lua)
+  run=(env "LD_PRELOAD=$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
+    "ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1"
+    "LSAN_OPTIONS=suppressions=tools/leaks.supp:print_suppressions=0"
+    "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
+fi
+export LUA_PATH="./lua/?.lua;./lua/?/init.lua;./?.lua;;" LUA_CPATH="./$built/?.so;;"
+attend "${run[@]}" "$(interpreter "$lua")" tools/busted.lua -o spec/support/report.lua "${options[@]}" "$@"

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Everything that can be proven here: C unit tests, every spec under every Lua, integration specs against every engine,
+# and the rock. The last line is `N passed, N failed`. FLAVOUR=asan runs the specs under ASan and UBSan instead.
+#
+#   ENGINES="dynoxide dynalite dynamodb-local"   more engines        ENDPOINT=URL   any other, nothing is started
+#   SCALE=10   larger numbers    LUAS="5.4"   fewer Luas             SPECS="spec/x_spec.lua"   these files only
+. "$(dirname "$0")/common.sh"
+
+export SCALE=${SCALE:-1} DYNAMODB_VECTORS=${DYNAMODB_VECTORS:-../shared/vectors}
+export FLAVOUR=${FLAVOUR:-plain}
+engines=${ENGINES:-dynoxide}
+[[ -z ${ENDPOINT:-} ]] || engines=endpoint
+built=build
+[[ $FLAVOUR == plain ]] || built=build/$FLAVOUR
+results=build/test
+passed=0 failed=0 pending=0
+
+# suite NAME COMMAND …: one run; adds up its last line `passed=N failed=N pending=N`
+suite () {
+  local name=$1 status=0 line log
+  shift
+  log=$results/${name//[^a-zA-Z0-9.]/-}.log
+  say "$name"
+  attend tools/tee.sh "$log" "$@" || status=$?
+  line=$(grep -E '^passed=[0-9]+ failed=[0-9]+' "$log" | tail -n 1 || true)
+  if [[ $line =~ ^passed=([0-9]+)\ failed=([0-9]+)(\ pending=([0-9]+))? ]]; then
+    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) pending=$((pending + ${BASH_REMATCH[4]:-0}))
+    [[ $status == 0 || ${BASH_REMATCH[2]} != 0 ]] || { say "$name: exit status $status"; failed=$((failed + 1)); }
+  else
+    say "$name: crashed, exit status $status, no summary"
+    failed=$((failed + 1))
+  fi
+}
+
+tools/setup.sh build engine test
+say "building"
+attend make -j2 ${LUAS:+LUAS="$LUAS"}
+mkdir -p "$results"
+
+luas=()
+for lua in 5.4 luajit 5.3; do
+  [[ -e $built/$lua/dynamodb/core.so && " ${LUAS:-5.4 luajit 5.3} " == *" $lua "* ]] || continue
+  ! command -v "$(interpreter "$lua")" > /dev/null || luas+=("$lua")
+done
+unit=() integration=()
+for spec in ${SPECS:-spec/*_spec.lua spec/integration/*_spec.lua}; do
+  case $spec in spec/integration/*) integration+=("$spec") ;; *) unit+=("$spec") ;; esac
+done
+
+if [[ $FLAVOUR == plain && -z ${SPECS:-} ]]; then
+  suite "C engines, under ASan and UBSan" make --no-print-directory -j2 unit
+fi
+for lua in "${luas[@]}"; do
+  [[ ${#unit[@]} == 0 ]] || suite "specs, $lua" tools/specs.sh "$lua" "${unit[@]}"
+done
+for engine in $engines; do
+  [[ ${#integration[@]} -gt 0 ]] || break
+  for lua in "${luas[@]}"; do
+    [[ $lua != 5.3 ]] || continue
+    suite "integration, $lua, $engine" tools/engine.sh run "$engine" tools/specs.sh "$lua" "${integration[@]}"
+  done
+done
+if [[ $FLAVOUR == plain && -z ${SPECS:-} ]]; then
+  suite "rock" tools/rock.sh
+fi
+
+[[ $passed != 0 ]] || { say "not one test ran"; failed=$((failed + (failed == 0))); }
+echo
+[[ $pending == 0 ]] || echo "$pending pending"
+echo "$passed passed, $failed failed"
+[[ $failed == 0 ]]

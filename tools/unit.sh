@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Runs C unit tests; each prints its failures and a last line `passed=N failed=N`, without which it counts as one test.
+. "$(dirname "$0")/common.sh"
+
+passed=0 failed=0
+for test in "$@"; do
+  status=0
+  output=$(attend "$test" 2>&1) || status=$?
+  if [[ ${output##*$'\n'} =~ ^passed=([0-9]+)\ failed=([0-9]+) ]]; then
+    good=${BASH_REMATCH[1]} bad=${BASH_REMATCH[2]}
+    output=${output%passed=*}
+    [[ $status == 0 || $bad != 0 ]] || bad=1
+  else
+    good=$((status == 0)) bad=$((status != 0))
+  fi
+  printf '  %-46s %5d passed%s\n' "spec/engine/$(basename "$test").c" "$good" "$([[ $bad == 0 ]] || echo ", $bad FAILED")"
+  [[ $bad == 0 ]] || printf '%s\n(exit status %d)\n' "$output" "$status"
+  passed=$((passed + good)) failed=$((failed + bad))
+done
+echo "passed=$passed failed=$failed pending=0"
+[[ $failed == 0 ]]
