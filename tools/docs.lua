@@ -4,8 +4,8 @@
 local docs = { output = "docs/reference.md" }
 
 --- What a program uses, in the order in which one meets it; every other module follows as the inside of the library.
-docs.public = { "dynamodb", "dynamodb.client", "dynamodb.table", "dynamodb.expression.operators", "dynamodb.error",
-  "dynamodb.core" }
+docs.public = { "dynamodb", "dynamodb.client", "dynamodb.table", "dynamodb.expression.operators", "dynamodb.set",
+  "dynamodb.error", "dynamodb.core" }
 --- How a program calls a module that it does not load itself.
 docs.names = { ["dynamodb.expression.operators"] = "dynamodb.expr" }
 
@@ -60,6 +60,8 @@ end
 function tags.private(block)
   block.private = true
 end
+
+tags.package, tags.protected = tags.private, tags.private
 
 -- The lines of one comment, without their dashes, as { text, params, returns, fields, class, type, private }.
 local function parse_block(lines)
@@ -163,6 +165,9 @@ function docs.parse(source, module)
     if file.classes[i].owner and file.classes[i].owner == file.exported then
       table.remove(file.classes, i)
     end
+  end
+  if file.locals[file.exported] then                         -- the module is one function
+    file.members[1] = { owner = file.exported, separator = "", name = "", value = file.exported }
   end
   for class, owner in source:gmatch '__name = "([%w_.]+)"[^}]-__index = ([%w_]+)' do
     for _, block in ipairs(file.classes) do
