@@ -1,0 +1,52 @@
+/*
+** DynamoDB's numbers: up to 38 significant digits, 1E-130 to 9.9…9E125 in magnitude, and zero. Exact, without arithmetic.
+** Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+*/
+#ifndef DYNAMODB_DECIMAL_H
+#define DYNAMODB_DECIMAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma GCC visibility push(hidden)
+
+#define DECIMAL_DIGITS 38
+#define DECIMAL_TEXT 64 /* room for the longest text decimal_write gives */
+
+/* d.ddd… × 10^magnitude, without leading or trailing zeros; no digits at all is zero. So equal numbers have equal bytes. */
+typedef struct Decimal {
+  int16_t magnitude;
+  uint8_t negative, count;
+  char digits[DECIMAL_DIGITS];
+} Decimal;
+
+typedef enum DecimalError { DECIMAL_OK, DECIMAL_SYNTAX, DECIMAL_PRECISION, DECIMAL_RANGE } DecimalError;
+
+/* What to say of an error, as in "N: …". */
+const char *decimal_message (DecimalError error);
+
+DecimalError decimal_parse (const char *text, size_t len, Decimal *d);
+void decimal_from_integer (int64_t value, Decimal *d);
+
+/* The shortest decimal that reads back as `value`. NaN and infinities are DECIMAL_RANGE. */
+DecimalError decimal_from_double (double value, Decimal *d);
+
+/* 1 when `d` is a whole number that fits. */
+int decimal_to_integer (const Decimal *d, int64_t *value);
+
+/* The nearest double. */
+double decimal_to_double (const Decimal *d);
+
+/* Does the nearest double write back as just this decimal? Then it is in *value. */
+int decimal_is_double (const Decimal *d, double *value);
+
+int decimal_compare (const Decimal *a, const Decimal *b);
+
+/* Canonical text without a terminator; gives its length. */
+size_t decimal_write (const Decimal *d, char out[DECIMAL_TEXT]);
+
+/* Canonical text of a whole number; gives its length. */
+size_t decimal_write_integer (int64_t value, char out[DECIMAL_TEXT]);
+
+#pragma GCC visibility pop
+#endif

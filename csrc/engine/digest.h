@@ -1,0 +1,50 @@
+/*
+** SHA-256 and HMAC-SHA-256. The only file that knows OpenSSL: algorithms are fetched once, contexts are kept and started
+** again, since a fetch costs more than hashing a small request.
+*/
+#ifndef DYNAMODB_DIGEST_H
+#define DYNAMODB_DIGEST_H
+
+#include <stddef.h>
+
+#pragma GCC visibility push(hidden)
+
+#define DIGEST_SIZE 32
+
+struct evp_md_st;
+struct evp_md_ctx_st;
+struct evp_mac_st;
+struct evp_mac_ctx_st;
+
+/* The fetched algorithms; one for each Lua state. */
+typedef struct Digest {
+  struct evp_md_st *sha256;
+  struct evp_md_ctx_st *hash;
+  struct evp_mac_st *hmac;
+} Digest;
+
+/* An HMAC that keeps its key. */
+typedef struct Hmac {
+  struct evp_mac_ctx_st *context;
+} Hmac;
+
+/* NULL when the OpenSSL that is loaded is of the major version this was compiled for; else what to say. */
+const char *digest_mismatch (void);
+
+int digest_open (Digest *d); /* 0 when OpenSSL refuses */
+void digest_close (Digest *d);
+int digest_sha256 (Digest *d, const void *bytes, size_t len, unsigned char out[DIGEST_SIZE]);
+
+int hmac_open (Hmac *h, const Digest *d); /* no key yet */
+void hmac_close (Hmac *h);
+int hmac_key (Hmac *h, const void *key, size_t len);
+int hmac_sign (Hmac *h, const void *bytes, size_t len, unsigned char out[DIGEST_SIZE]);
+
+/* 2 × `len` characters of lower-case hexadecimal. */
+void digest_hex (const unsigned char *bytes, size_t len, char *out);
+
+/* Overwrites a secret in a way that the compiler cannot leave out. */
+void digest_wipe (void *bytes, size_t len);
+
+#pragma GCC visibility pop
+#endif
