@@ -39,7 +39,8 @@ function dynamodb.connect(options)
   return client.connect(options)
 end
 
---- Operators of conditions: eq ne lt le gt ge between in_ begins_with contains exists missing type size any all not_ attr.
+--- Operators of conditions: eq ne lt le gt ge between in_ begins_with contains exists missing type size any all not_
+--- attr.
 dynamodb.expr = require "dynamodb.expression.operators"
 
 --- DynamoDB's NULL: a NULL lightuserdata, equal to `cjson.null` and `ngx.null`.
@@ -112,11 +113,14 @@ function dynamodb.path(...)
   return path.new(...)
 end
 
---- Plain JSON of an item, for an HTTP reply.
+--- Plain JSON of an item or of any value in one, for an HTTP reply: sets become arrays, binaries base64, numbers bare
+--- digits. What tells a set from a list or a binary from a string is lost: it is for readers who do not know DynamoDB.
 ---@param value any
 ---@return string
 function dynamodb.to_json(value)
-  return require "dynamodb.to_json"(value)
+  local ok, text = pcall(core.json_encode, value)
+  if not ok then usage.raise("to_json: " .. tostring(text)) end
+  return text
 end
 
 return dynamodb

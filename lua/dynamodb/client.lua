@@ -200,6 +200,7 @@ local function connect(options)
 end
 
 --- What reaches the outside for this client; made at its first use.
+---@private
 ---@return table
 function client_methods:runtime()
   if self.closed then usage.raise("the client is closed") end
@@ -215,6 +216,7 @@ function client_methods:now()
 end
 
 --- Where the requests of a service go.
+---@private
 ---@param service "dynamodb"|"dynamodbstreams"
 ---@return dynamodb.Url?
 ---@return dynamodb.Error?
@@ -222,7 +224,7 @@ function client_methods:endpoint(service)
   local known = self.endpoints[service]
   if known then return known end
   local region, configured = self.region, self.configured[service]
-  local resolved, message = nil, nil
+  local resolved, message
   if not region then
     message = "no AWS region; give the option region or set AWS_REGION"
   else
@@ -247,6 +249,7 @@ function client_methods:endpoint(service)
 end
 
 --- The way of a request for the library's own operations: nothing is checked that they have checked.
+---@private
 ---@param operation string
 ---@param params table
 ---@param options table    timeout, deadline, retry_ambiguous
@@ -286,8 +289,8 @@ end
 
 --- A table of this client. No request is made; what the schema does not declare is described when it is needed.
 ---@param name string       name or ARN
----@param schema table?     { partition = "pk", sort = "sk", types = { pk = "S" }, indexes = { GSI1 = { partition = "a" } } },
----                         and retry_ambiguous for the table's writes
+---@param schema table?     partition and sort (names), types (`{ pk = "S" }`), indexes (`{ GSI1 = { partition = "a" }
+---                         }`), retry_ambiguous (for the table's writes)
 ---@return dynamodb.Table
 function client_methods:table(name, schema)
   return table_module.new(self, name, schema)

@@ -29,7 +29,9 @@ local function with_sign(given, sign, what)
     if not bare or not bare:find("^[%w_]+$") then
       usage.raise(("%s: %q cannot be a placeholder (letters, digits and underscores)"):format(what, tostring(key)))
     end
-    if signed[sign .. bare] ~= nil then usage.raise(("%s has %q twice, with and without %s"):format(what, bare, sign)) end
+    if signed[sign .. bare] ~= nil then
+      usage.raise(("%s has %q twice, with and without %s"):format(what, bare, sign))
+    end
     if what == "names" and type(value) ~= "string" then
       usage.raise(("names.%s must be an attribute's name, not a %s"):format(bare, type(value)))
     end
@@ -147,7 +149,7 @@ end
 ---@param params table
 function builder_methods:finish(params)
   if self.explicit and not self.has_text then
-    usage.raise("names and values belong to text expressions, and there is none; in tables they are bound by themselves")
+    usage.raise("names and values belong to text expressions, and there is none; tables bind theirs by themselves")
   end
   if next(self.names) ~= nil then params.ExpressionAttributeNames = self.names end
   if next(self.values) ~= nil then params.ExpressionAttributeValues = self.values end

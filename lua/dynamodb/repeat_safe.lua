@@ -6,18 +6,21 @@ local function is_select(statement)
   return type(statement) == "string" and statement:find("^%s*[sS][eE][lL][eE][cC][tT]%f[^%w_]") ~= nil
 end
 
---- Nothing asked for that a second application would answer differently: no condition (it could fail because of the
---- first one), no old values (they would be the first one's).
-local function is_plain(params)
+--- Would a second application answer as the first? Not with a condition (the first may be why it fails) nor with old
+--- values (they would be the first one's).
+---@param params table    of PutItem, DeleteItem or UpdateItem
+---@return boolean
+function repeat_safe.is_plain(params)
+  local returns = params.ReturnValues
   return params.ConditionExpression == nil and params.Expected == nil
-    and (params.ReturnValues == nil or params.ReturnValues == "NONE")
+    and not (type(returns) == "string" and returns:find("_OLD$"))
 end
 
--- Operations with a rule of their own; all others are repeatable: batches of puts and deletes, what carries a token, and
--- the control plane, which answers "exists already" or "in use".
+-- Operations with a rule of their own; all others are repeatable: batches of puts and deletes, what carries a token,
+-- and the control plane, which answers "exists already" or "in use".
 local RULES = {
-  PutItem = is_plain,
-  DeleteItem = is_plain,
+  PutItem = repeat_safe.is_plain,
+  DeleteItem = repeat_safe.is_plain,
   UpdateItem = function() return false end, -- not built by us: it may add, append or copy
   ExecuteStatement = function(params) return is_select(params.Statement) end,
   BatchExecuteStatement = function(params)
@@ -55,9 +58,6 @@ function repeat_safe.decide(operation, spec, params)
   local rule = RULES[operation]
   return rule == nil or rule(params)
 end
-
---- Is a built update or write without conditions and old values, so that only its parts matter?
-repeat_safe.is_plain = is_plain
 
 local UNANSWERED = { Timeout = true, ConnectionError = true, DeadlineExceeded = true, ResponseError = true }
 

@@ -146,17 +146,17 @@ local function known_schema(self, options)
   if not answer then return nil, err end
   self.schema = schema.from_description(answer.Table)
   if not self.schema then
-    return nil, errors.new {
-      code = "ResponseError", message = "the answer has no key schema", operation = "DescribeTable", sent = true,
-    }
+    local message = "the description has no key schema"
+    return nil, errors.new { code = "ResponseError", message = message, operation = "DescribeTable", sent = true }
   end
   return self.schema
 end
 
 --- Reads one item.
 ---@param item_key table      every attribute of the key
----@param options table?      attributes (a list of paths such as "address.city", "tags[0]" or dynamodb.path), consistent
----                           (boolean), capacity, timeout (seconds), deadline (on db:now())
+---@param options table?      attributes (a list of paths: "address.city", "tags[0]" or dynamodb.path), consistent
+---                           (boolean), capacity ("total", "indexes", "none"), timeout (seconds), deadline (on
+---                           db:now())
 ---@return table? item        nil without an error if there is none
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
@@ -215,9 +215,10 @@ end
 
 --- Changes attributes of one item, which is made if it is not there.
 ---@param item_key table           every attribute of the key
----@param changes table|string     actions: set, default (set if missing), add (to a number or set), delete (from a set),
----                                append and prepend (to a list, made if missing), each `{ name = value }`, and remove, a
----                                list of names; names are whole or dynamodb.path. Or an UpdateExpression as text
+---@param changes table|string     actions: set, default (set if missing), add (to a number or set), delete (from a
+---                                set), append and prepend (to a list, made if missing), each `{ name = value }`, and
+---                                remove, a list of names; names are whole or dynamodb.path. Or an UpdateExpression
+---                                as text, with the options names and values
 ---@param options table?           where, names, values, returns ("NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD",
 ---                                "UPDATED_NEW"), capacity, timeout (seconds), deadline, retry_ambiguous
 ---@return table|true|nil result    true, or what `returns` asks for

@@ -1,7 +1,8 @@
 --- The places where credentials are searched when the program names none, one after the other.
 ---
---- A provider is an object with `place` (for messages) and `get(runtime, deadline)` -> credentials; nil alone means "not
---- here, look further", nil and an error stops the chain: a source that is configured but broken must not be passed over.
+--- A provider is an object with `place` (for messages) and `get(runtime, deadline)` -> credentials; nil alone means
+--- "not here, look further", nil and an error stops the chain: a source that is configured but broken must not be
+--- passed over.
 local errors = require "dynamodb.error"
 local environment = require "dynamodb.credentials.environment"
 

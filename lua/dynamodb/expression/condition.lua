@@ -85,7 +85,9 @@ end
 local function write_about(builder, subject, value, where)
   local op = operator_name(value)
   if not op or op == "attr" then return subject .. " = " .. operand(builder, value, where), "atom" end
-  if COMPARATORS[op] then return ("%s %s %s"):format(subject, COMPARATORS[op], operand(builder, value[1], where)), "atom" end
+  if COMPARATORS[op] then
+    return ("%s %s %s"):format(subject, COMPARATORS[op], operand(builder, value[1], where)), "atom"
+  end
   if op == "between" then
     local low, high = operand(builder, value[1], where), operand(builder, value[2], where)
     return ("%s BETWEEN %s AND %s"):format(subject, low, high), "atom"

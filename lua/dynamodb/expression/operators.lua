@@ -1,5 +1,5 @@
---- `dynamodb.expr`: what a condition can say of an attribute. Operators are recognised by their metatable alone, so that
---- no document that comes from outside can be one.
+--- What a condition can say of an attribute. Operators are recognised by their metatable alone, so that no document
+--- that comes from outside can be one.
 local core = require "dynamodb.core"
 local usage = require "dynamodb.usage"
 
@@ -30,14 +30,15 @@ function operator_mt:__call(name)
   return operator(self.op, name)
 end
 
---- Defines an operator with exactly `count` operands, none of them nil.
+--- A maker of operators with exactly `count` operands, none of them nil.
 ---@param op string
 ---@param count integer
-local function define(op, count)
-  expr[op] = function(...)
+---@return fun(...: any): dynamodb.Operator
+local function maker(op, count)
+  return function(...)
     local n = select("#", ...)
-    for i = 1, math.max(n, count) do
-      if i > count then usage.raise(("%s takes %d value%s, not %d"):format(op, count, count == 1 and "" or "s", n)) end
+    if n > count then usage.raise(("%s takes %d value%s, not %d"):format(op, count, count == 1 and "" or "s", n)) end
+    for i = 1, count do
       if (select(i, ...)) == nil then
         usage.raise(("%s: value %d is nil (NULL is dynamodb.null, absence is missing)"):format(op, i))
       end
@@ -46,23 +47,69 @@ local function define(op, count)
   end
 end
 
-define("eq", 1)
-define("ne", 1)
-define("lt", 1)
-define("le", 1)
-define("gt", 1)
-define("ge", 1)
-define("between", 2)
-define("begins_with", 1)
-define("contains", 1)
-define("size", 1)
+--- Equal to a value or to another attribute (`e.attr`). A value alone means the same: `{ status = "open" }`.
+---@param value any
+---@return dynamodb.Operator
+expr.eq = maker("eq", 1)
 
---- The attribute is there (whatever its value), or it is not.
+--- Not equal; true also where the attribute is missing.
+---@param value any
+---@return dynamodb.Operator
+expr.ne = maker("ne", 1)
+
+--- Less than; false for another type.
+---@param value any
+---@return dynamodb.Operator
+expr.lt = maker("lt", 1)
+
+--- Less than or equal.
+---@param value any
+---@return dynamodb.Operator
+expr.le = maker("le", 1)
+
+--- Greater than.
+---@param value any
+---@return dynamodb.Operator
+expr.gt = maker("gt", 1)
+
+--- Greater than or equal.
+---@param value any
+---@return dynamodb.Operator
+expr.ge = maker("ge", 1)
+
+--- Between two values, both included.
+---@param low any
+---@param high any
+---@return dynamodb.Operator
+expr.between = maker("between", 2)
+
+--- A string or binary with this beginning.
+---@param prefix any
+---@return dynamodb.Operator
+expr.begins_with = maker("begins_with", 1)
+
+--- A string with this part, or a set or list with this element.
+---@param value any
+---@return dynamodb.Operator
+expr.contains = maker("contains", 1)
+
+--- The size: characters of a string, bytes of a binary, elements of a set, list or map; `e.size(3)`, `e.size(e.gt(3))`.
+---@param value any    a number or a comparing operator
+---@return dynamodb.Operator
+expr.size = maker("size", 1)
+
+--- The attribute is there, whatever its value: `where = e.exists "pk"`, or beside the name `{ pk = e.exists }`.
+---@param name string|dynamodb.Path
+---@return dynamodb.Operator
 expr.exists = operator "exists"
+
+--- The attribute is not there: `where = e.missing "pk"`, or beside the name `{ pk = e.missing }`.
+---@param name string|dynamodb.Path
+---@return dynamodb.Operator
 expr.missing = operator "missing"
 
 -- Source: attribute_type in "Comparison operator and function reference", DynamoDB Developer Guide.
-local TYPES = { S = true, SS = true, N = true, NS = true, B = true, BS = true, BOOL = true, NULL = true, L = true, M = true }
+local TYPES = { S = 1, SS = 1, N = 1, NS = 1, B = 1, BS = 1, BOOL = 1, NULL = 1, L = 1, M = 1 }
 
 --- The attribute has the given DynamoDB type.
 ---@param name "S"|"SS"|"N"|"NS"|"B"|"BS"|"BOOL"|"NULL"|"L"|"M"
@@ -113,9 +160,10 @@ function expr.in_(...)
   return made
 end
 
---- `e.any(a, b)`, `e.any { a, b }` and, as conditions, `e.any { name = …, other = … }`.
-local function define_group(op)
-  expr[op] = function(...)
+---@param op "any"|"all"
+---@return fun(...: any): dynamodb.Operator
+local function group_maker(op)
+  return function(...)
     local first = ...
     local made = operator(op, ...)
     if made.n == 1 and type(first) == "table" and getmetatable(first) == nil then
@@ -138,8 +186,16 @@ local function define_group(op)
   end
 end
 
-define_group "any"
-define_group "all"
+--- At least one holds: `e.any(a, b)`, `e.any { a, b }`, `e.any { status = "open", total = e.gt(3) }`; beside a name it
+--- takes operators and values: `{ total = e.any(0, e.gt(3)) }`.
+---@param ... any    conditions
+---@return dynamodb.Operator
+expr.any = group_maker "any"
+
+--- All of them hold; written as `any` is.
+---@param ... any    conditions
+---@return dynamodb.Operator
+expr.all = group_maker "all"
 
 --- The opposite of a condition, or of an operator beside a name: `{ status = e.not_(e.in_ { "a", "b" }) }`.
 ---@param condition any

@@ -30,7 +30,9 @@ path_mt.__tostring = path.text
 ---@return dynamodb.Path
 function path.new(...)
   local segments = { ... }
-  if #segments ~= select("#", ...) or #segments == 0 then usage.raise("path needs names and positions, none of them nil") end
+  if #segments ~= select("#", ...) or #segments == 0 then
+    usage.raise("path needs names and positions, none of them nil")
+  end
   for i, segment in ipairs(segments) do
     if type(segment) == "number" then
       if i == 1 then usage.raise("a path begins with an attribute's name, not with a position") end
@@ -70,7 +72,8 @@ end
 function path.parse(text, where)
   local segments, at = {}, 1
   local function refuse()
-    usage.raise(("%s: %q is not a document path (use dynamodb.path for names with dots or brackets)"):format(where, text))
+    local hint = "use dynamodb.path for names with dots or brackets"
+    usage.raise(("%s: %q is not a document path (%s)"):format(where, text, hint))
   end
   repeat
     local name, after = text:match("^([^%.%[%]]+)()", at)

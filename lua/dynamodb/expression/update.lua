@@ -23,13 +23,14 @@ local function is_set(value)
   return mt == core.set_mt or mt == core.raw_mt and (value.SS or value.NS or value.BS) ~= nil
 end
 
+local NOT_LISTS = { [core.set_mt] = true, [core.raw_mt] = true, [core.operator_mt] = true, [core.path_mt] = true }
+
 --- A copy of a sequence that is written as a list even if it is empty.
 ---@param value any
 ---@param where string
 ---@return table
 local function as_list(value, where)
-  local mt = type(value) == "table" and getmetatable(value)
-  if type(value) ~= "table" or mt == core.set_mt or mt == core.raw_mt or mt == core.operator_mt or mt == core.path_mt then
+  if type(value) ~= "table" or NOT_LISTS[getmetatable(value)] then
     usage.raise(where .. " must be a list of the values to add to the list")
   end
   local copy = {}
