@@ -16,4 +16,4 @@ if [[ ${FLAVOUR:-plain} == asan ]]; then
     "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
 fi
 export LUA_PATH="./lua/?.lua;./lua/?/init.lua;./?.lua;;" LUA_CPATH="./$built/?.so;;"
-attend "${run[@]}" "$(interpreter "$lua")" tools/busted.lua -o spec/support/report.lua "${options[@]}" "$@"
+attend "${run[@]}" "$(interpreter "$lua")" tools/busted.lua --run=named -o spec/support/report.lua "${options[@]}" "$@"
