@@ -47,7 +47,7 @@ local function difference(real, found)
 end
 
 local function methods(object)
-  return debug.getmetatable(object).__index
+  return debug.getmetatable(object).__index or {}
 end
 
 describe("docs/reference.md", function()
@@ -69,11 +69,15 @@ describe("docs/reference.md", function()
   it("has every method of the native objects, and no other", function()
     local core, curl = require "dynamodb.core", require "dynamodb.curl"
     local signer = core.signer { access_key_id = "a", secret_access_key = "b", region = "c", service = "d" }
+    local pool = curl.pool()
+    local transfer = pool:start { scheme = "http", host = "127.0.0.1", port = 9 }
+    transfer:cancel()
     local objects = {
       ["dynamodb.Signer"] = { "dynamodb.core", signer },
       ["dynamodb.Number"] = { "dynamodb.core", core.number "0.12345678901234567890123456789" },
       ["dynamodb.Binary"] = { "dynamodb.core", core.binary "" },
-      ["dynamodb.Pool"] = { "dynamodb.curl", curl.pool() },
+      ["dynamodb.Pool"] = { "dynamodb.curl", pool },
+      ["dynamodb.Transfer"] = { "dynamodb.curl", transfer },
     }
     for class, where in pairs(objects) do
       assert.are.same({}, difference(methods(where[2]), documented_methods(where[1], class)), class)

@@ -61,7 +61,7 @@ function core.number(number) end
 function core.compare(a, b) end
 
 --- Bytes that are written as B.
----@param bytes string
+---@param bytes string|dynamodb.Binary
 ---@return dynamodb.Binary
 function core.binary(bytes) end
 
@@ -134,18 +134,18 @@ function core.json_decode(json) end
 function core.shape(text) end
 
 --- The body of a request, in one pass over `params`.
----@param shape? dynamodb.Shape    nil: all of it is plain JSON
+---@param shape dynamodb.Shape
 ---@param params table
----@param options? userdata
+---@param options? userdata|dynamodb.ValueOptions
 ---@param strict? boolean          refuse a member that is one edit or a case away from a known one
 ---@return string? body
 ---@return string? message         names the path
 function core.encode(shape, params, options, strict) end
 
---- What an answer holds, in one pass over `body`.
+--- What an answer holds, in one pass over `body`; members that are null are left out, an empty body is an empty table.
 ---@param shape? dynamodb.Shape    nil: all of it is plain JSON
 ---@param body string
----@param options? userdata
+---@param options? userdata|dynamodb.ValueOptions
 ---@return table? answer
 ---@return string? message
 function core.decode(shape, body, options) end
@@ -158,13 +158,15 @@ function core.decode(shape, body, options) end
 ---@field service string           "dynamodb", "s3", "execute-api", …
 ---@field normalize_path? boolean  resolve `.`, `..` and `//` in the path; true, S3 wants false
 ---@field double_encode? boolean   encode the path once more; true, S3 wants false
+---@field omit_session_token? boolean    send the token, but leave it out of the signature; false
 
 ---@class dynamodb.SignRequest
 ---@field method string
 ---@field path? string                     as it is sent, "/" if nil
 ---@field query? string                    as it is sent, without "?"
----@field headers? { [1]: string, [2]: string }[]    a list of { name, value }; Host must be among them
+---@field headers { [1]: string, [2]: string }[]    a list of { name, value }; Host must be among them
 ---@field body? string
+---@field payload_hash? string             instead of the body's, e.g. "UNSIGNED-PAYLOAD"
 
 --- AWS Signature Version 4 for any service. The signing key is derived once a day. Raises on a missing field.
 ---@param options dynamodb.SignerOptions
@@ -185,7 +187,7 @@ function signer:sign(request, unix_time) end
 --- Signs a request as a URL that is valid for a while.
 ---@param request dynamodb.SignRequest
 ---@param unix_time number
----@param expires integer    seconds
+---@param expires? integer   seconds, up to 604,800; 900
 ---@return string query      the whole query string
 function signer:presign(request, unix_time, expires) end
 
@@ -196,10 +198,13 @@ function signer:presign(request, unix_time, expires) end
 ---@param unix_time number
 ---@param invocation_id string    the same for all attempts of a call
 ---@param sdk_request string      "attempt=1; max=4"
----@param user_agent string
+---@param user_agent? string
 ---@param extra? string           complete lines that are sent, but not signed
 ---@return string head
 function signer:head(host, target, body, unix_time, invocation_id, sdk_request, user_agent, extra) end
+
+--- Wipes the keys from memory; the signer cannot be used any more. The collector does the same.
+function signer:close() end
 
 --- The CRC-32 of the wire (zlib's), as in the x-amz-crc32 header.
 ---@param bytes string

@@ -49,6 +49,10 @@ end
 
 --- As the other runtimes' `send`. Requests are kept in `requests`, each with the time `at` which it was sent, its
 --- `deadline`, and what else it had.
+---@param request dynamodb.Request
+---@param deadline number?
+---@return dynamodb.Response?
+---@return dynamodb.Error?
 function runtime_methods:send(request, deadline)
   local seen = {}
   for name, value in pairs(request) do seen[name] = value end
@@ -72,15 +76,19 @@ function runtime_methods:send(request, deadline)
 end
 
 --- Time passes at once. The waits are kept in `slept`.
+---@param seconds number
 function runtime_methods:sleep(seconds)
   self.slept[#self.slept + 1] = seconds
   if seconds > 0 then self:advance(seconds) end
 end
 
+---@return number seconds    as `options.now`, `advance` and the answers' delays made it
 function runtime_methods:now() return self.monotonic end
 
+---@return number seconds
 function runtime_methods:time() return self.wall end
 
+--- Is remembered in `closed`.
 function runtime_methods:close() self.closed = true end
 
 local fake = {}
