@@ -106,6 +106,10 @@ fuzz:
 lint:
 	@tools/lint.sh
 
+##  format   lay out the C sources (.clang-format)
+format:
+	@clang-format -i $(sort $(wildcard csrc/*.h csrc/*/*.[ch] spec/engine/*.[ch] spec/fuzz/*.[ch] spec/support/*.[ch]))
+
 ##  bench    the measured ratios
 bench: all
 	@tools/bench.sh
@@ -137,5 +141,5 @@ clean:
 help:
 	@echo "Targets:"; sed -n 's/^##//p' $(MAKEFILE_LIST)
 
-.PHONY: all no-lua demo test proof unit unit-build asan fuzz lint bench docs rockspec rock install clean help
+.PHONY: all no-lua demo test proof unit unit-build asan fuzz lint format bench docs rockspec rock install clean help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
