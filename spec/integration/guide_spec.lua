@@ -50,6 +50,8 @@ describe("docs/guide.md", function()
   it("runs as written", function()
     if not engine_endpoint then
       return pending "no engine: run through tools/engine.sh"
+    elseif os.getenv "DYNAMODB_TEST_ENGINE" == "dynalite" then
+      return pending "dynalite does not return the item of a failed condition, which the guide shows"
     end
     local printed = {}
     local environment = setmetatable({
