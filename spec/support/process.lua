@@ -1,20 +1,28 @@
---- Child processes of a spec: each has a pid, is ended by that pid, and ends when the runner does, however it ends.
+--- Child processes of a spec: each has a pid, is ended by that pid, and is ended by the kernel when the runner ends,
+--- however that comes about.
 local posix = require "spec.support.posix"
 
 local process = { now = posix.now, cpu = posix.cpu, sleep = posix.sleep, fork_raw = posix.fork, exit = posix.exit }
 
-local SIGTERM, SIGKILL = 15, 9
+--- The interpreter that runs us.
+process.lua = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match "%d%.%d"
 
-local children = {}     -- those that were started and not yet seen to end, by pid
-local temporary = {}    -- names of files to remove at the end
+local SIGTERM, SIGKILL = 15, 9
 
 local process_methods = {}
 local process_mt = { __name = "spec.Process", __index = process_methods }
 
 --- A name for a file that is removed at the end.
 function process.temporary()
-  local name = os.tmpname()
-  temporary[#temporary + 1] = name
+  local directory, name = assert(posix.temporary()), os.tmpname()
+  os.remove(name)
+  return directory .. "/" .. name:match "[^/]*$"
+end
+
+--- A directory that is removed at the end, with the files in it.
+function process.temporary_directory()
+  local name = process.temporary()
+  assert(os.execute("mkdir " .. name))
   return name
 end
 
@@ -30,12 +38,12 @@ end
 
 local function new_process(pid, fields)
   fields.pid = pid
-  children[pid] = setmetatable(fields, process_mt)
-  return fields
+  return setmetatable(fields, process_mt)
 end
 
 --- Starts a program in the background.
----@param command table    { "program", "argument", …, stdout = file?, stderr = file?, env = { NAME = "value" }? }
+---@param command table    { "program", "argument", …, stdout = file?, stderr = file?, env = { NAME = "value" }?,
+---                        silent = true? }: stdin is empty; or silent, without an end
 ---@return table           with `pid`, `stdout` and `stderr` (names of the files that its output goes to)
 function process.start(command)
   local words = {}
@@ -43,7 +51,7 @@ function process.start(command)
   local count = #words
   for name, value in pairs(command.env or {}) do words[#words + 1] = name .. "=" .. value end
   local stdout, stderr = command.stdout or process.temporary(), command.stderr or process.temporary()
-  local pid = assert(posix.spawn(count, stdout, stderr, (table.unpack or unpack)(words)))
+  local pid = assert(posix.spawn(count, command.silent or false, stdout, stderr, (table.unpack or unpack)(words)))
   return new_process(pid, { stdout = stdout, stderr = stderr })
 end
 
@@ -90,7 +98,6 @@ end
 function process_methods:alive()
   if self.code then return false end
   self.code = posix.wait(self.pid)
-  if self.code then children[self.pid] = nil end
   return not self.code
 end
 
@@ -117,21 +124,5 @@ function process_methods:stop()
 end
 
 function process_methods:output() return process.read(self.stdout) end
-
---- Ends whatever still runs and removes all temporary files.
-function process.clean()
-  for _, child in pairs(children) do child:kill(SIGKILL) end
-  for _, child in pairs(children) do child:wait(2) end
-  for i = #temporary, 1, -1 do
-    os.remove(temporary[i])
-    temporary[i] = nil
-  end
-end
-
--- At the runner's orderly end; at any other, the kernel ends the children. Not in a fork of ours: it does not own them.
-local newproxy = rawget(_G, "newproxy")
-local sentinel = newproxy and newproxy(true) or setmetatable({}, {})
-getmetatable(sentinel).__gc = process.clean
-process.sentinel = sentinel
 
 return process

@@ -202,8 +202,8 @@ local function accept(listener)
   accepted = accepted + 1
   client:settimeout(0)
   client:setoption("tcp-nodelay", true)
-  local steps_of = script.connections[accepted] or script.connections[#script.connections]
-  local c = setmetatable({ socket = client, number = accepted, script = steps_of, chunks = {}, buffered = 0 }, Connection)
+  local plan = script.connections[accepted] or script.connections[#script.connections]
+  local c = setmetatable({ socket = client, number = accepted, script = plan, chunks = {}, buffered = 0 }, Connection)
   c.thread = coroutine.create(serve)
   connections[client] = c
   local ok, err = coroutine.resume(c.thread, c)
