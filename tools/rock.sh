@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The rock as a user meets it, in a copy of the sources: lint, make, exports, pack, and an install of the packed rock from
-# a local server directory; for Lua 5.4 and LuaJIT. lua-cjson is Debian's, so LuaRocks does not look for it.
+# The rock as a user meets it, in a copy of the sources: lint, make, exports, pack, and an install of the packed rock
+# from a local server directory; for Lua 5.4 and LuaJIT. lua-cjson is Debian's, so LuaRocks does not look for it.
 . "$(dirname "$0")/common.sh"
 
 passed=0 failed=0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing for: build, test, lint or fuzz. As root with apt-get; otherwise prints the one command to run.
+# Installs what is missing for: build, engine, test, lint, fuzz. As root by apt-get; otherwise says the command to run.
 . "$(dirname "$0")/common.sh"
 
 missing=()
@@ -10,7 +10,8 @@ need_package () {
   [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2> /dev/null) == installed ]] || missing+=("$1")
 }
 
-command -v dpkg-query > /dev/null || die "only Debian and its relatives are set up by itself; the packages are listed in tools/setup.sh"
+command -v dpkg-query > /dev/null || \
+  die "only Debian and its relatives are set up by themselves; the packages are listed in tools/setup.sh"
 
 need gcc gcc
 need make make

@@ -24,7 +24,8 @@ suite () {
   attend tools/tee.sh "$log" "$@" || status=$?
   line=$(grep -E '^passed=[0-9]+ failed=[0-9]+' "$log" | tail -n 1 || true)
   if [[ $line =~ ^passed=([0-9]+)\ failed=([0-9]+)(\ pending=([0-9]+))? ]]; then
-    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) pending=$((pending + ${BASH_REMATCH[4]:-0}))
+    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+    pending=$((pending + ${BASH_REMATCH[4]:-0}))
     [[ $status == 0 || ${BASH_REMATCH[2]} != 0 ]] || { say "$name: exit status $status"; failed=$((failed + 1)); }
   else
     say "$name: crashed, exit status $status, no summary"

@@ -13,8 +13,8 @@ for test in "$@"; do
   else
     good=$((status == 0)) bad=$((status != 0))
   fi
-  printf '  %-46s %5d passed%s\n' "spec/engine/$(basename "$test").c" "$good" "$([[ $bad == 0 ]] || echo ", $bad FAILED")"
-  [[ $bad == 0 ]] || printf '%s\n(exit status %d)\n' "$output" "$status"
+  printf '  %-46s %5d passed\n' "spec/engine/$(basename "$test").c" "$good"
+  [[ $bad == 0 ]] || printf '  %d FAILED, exit status %d\n%s\n' "$bad" "$status" "$output"
   passed=$((passed + good)) failed=$((failed + bad))
 done
 echo "passed=$passed failed=$failed pending=0"
