@@ -18,7 +18,8 @@ describe("dynamodb.usage", function()
     local source = debug.getinfo(usage.raise, "S").source
     local neighbour = source:gsub("usage%.lua$", "table.lua")
     local load_text = loadstring or load
-    local inner = load_text("local usage = ... ; return function() local x = usage.raise('wrong') return x end", neighbour)
+    local text = "local usage = ... ; return function() local x = usage.raise('wrong') return x end"
+    local inner = load_text(text, neighbour)
     local raise_inside = inner(usage)
     local function caller()
       local x = raise_inside()

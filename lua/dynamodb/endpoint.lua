@@ -41,7 +41,7 @@ end
 ---@field scheme "http"|"https"
 ---@field host string          lower case; an IPv6 address keeps its brackets
 ---@field port integer
----@field path string          begins with "/"
+---@field path string          begins and ends with "/"
 ---@field authority string     what stands in the Host header: the host, and the port unless it is the scheme's own
 
 --- Parses an endpoint's URL strictly: http or https, a host, perhaps a port and a path; nothing else.
@@ -74,7 +74,7 @@ function endpoint.parse(text)
     scheme = scheme,
     host = host,
     port = number,
-    path = path == "" and "/" or path,
+    path = path:gsub("/*$", "") .. "/",
     authority = number == DEFAULT_PORTS[scheme] and host or ("%s:%d"):format(host, number),
   }
 end

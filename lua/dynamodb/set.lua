@@ -17,7 +17,8 @@ local function identify(value)
   local key = core.key(value)
   local kind = key and key:sub(1, 1)
   if not KINDS[kind] then
-    usage.raise(("a set holds strings, numbers or binaries, not a %s"):format(value == nil and "nil" or type(value)))
+    local given = value == nil and "nil" or "a " .. type(value)
+    usage.raise("a set holds strings, numbers or binaries, not " .. given)
   end
   return key, kind
 end
