@@ -12,8 +12,8 @@
 #define MAX_DEPTH 200
 
 /*
-** Members and elements wait on the Lua stack, so that their table is made with its exact size; when this many wait, it is
-** made all the same. LuaJIT's stack for C has 8,000 places.
+** Members and elements wait on the Lua stack, so that their table is made with its exact size; when this many wait, it
+** is made all the same. LuaJIT's stack for C has 8,000 places.
 */
 #define PENDING 32
 
@@ -144,7 +144,7 @@ static int decode_plain_number (Decoder *d) {
   } else if (!error) {
     double number = decimal_to_double(&decimal);
     lua_pushnumber(d->L, text[0] == '-' && number == 0 ? -0.0 : number);
-  } else { /* longer or larger than a decimal: what a double makes of it, copied to be terminated and without a locale */
+  } else { /* beyond a decimal: what a double makes of a terminated copy */
     char *copy = lua_newuserdata(d->L, len + 1);
     memcpy(copy, text, len);
     copy[len] = 0;
@@ -302,8 +302,7 @@ static Tag tag_of (const char *name, size_t len) {
 
 /* The elements of a set are scalars in strings: their shapes are told apart by these numbers alone. */
 enum { SHAPE_SET_S = 32, SHAPE_SET_N, SHAPE_SET_B };
-static const Shape set_elements[] = {
-  {SHAPE_SET_S, 0, 0, 0, 0}, {SHAPE_SET_N, 0, 0, 0, 0}, {SHAPE_SET_B, 0, 0, 0, 0}};
+static const Shape set_elements[] = {{SHAPE_SET_S, 0, 0, 0, 0}, {SHAPE_SET_N, 0, 0, 0, 0}, {SHAPE_SET_B, 0, 0, 0, 0}};
 
 static int decode_set (Decoder *d, const Shape *element) {
   if (!decode_elements(d, element)) return 0;

@@ -5,6 +5,7 @@
 
 #include "../engine/base64.h"
 #include "../engine/json_write.h"
+#include "../engine/utf8.h"
 #include "options.h"
 #include "shapes.h"
 #include "values.h"
@@ -39,7 +40,7 @@ typedef struct Encoder {
 /* What writing a value comes to. */
 typedef enum Result { FAILED, WRITTEN, SKIPPED } Result;
 
-/* Shapes beyond those of the engine: the map of an attribute value, and an AttributeValue that the caller has spelt out. */
+/* Shapes beyond the engine's: the map of an attribute value, and an AttributeValue that the caller has spelt out. */
 enum { SHAPE_M = 48, SHAPE_RAW };
 
 static const Shape plain_shape = {SHAPE_PLAIN, 0, 0, 0, 0};
@@ -61,6 +62,19 @@ static int is_plain_name (const char *name, size_t len) {
   return len > 0;
 }
 
+/* A name as a message shows it: short, printable, and UTF-8 whatever it is. */
+static void write_name (Buffer *b, const char *name, size_t len) {
+  char escape[8];
+  int readable = utf8_valid(name, len);
+  for (size_t i = 0; i < len && i < 64; i++) {
+    unsigned char c = (unsigned char)name[i];
+    if (c < 0x20 || c == '"' || c == '\\' || c == 0x7F || (c >= 0x80 && !readable))
+      buffer_append(b, escape, (size_t)snprintf(escape, sizeof escape, "\\x%02x", c));
+    else
+      buffer_byte(b, (char)c);
+  }
+}
+
 /* Item.address.tags[3], and ["…"] around names that are none of a program. */
 static void write_path (Buffer *b, const Frame *frame) {
   char index[32];
@@ -74,7 +88,7 @@ static void write_path (Buffer *b, const Frame *frame) {
     buffer_append(b, frame->key, frame->len);
   } else {
     buffer_literal(b, "[\"");
-    buffer_append(b, frame->key, frame->len < 64 ? frame->len : 64);
+    write_name(b, frame->key, frame->len);
     buffer_literal(b, "\"]");
   }
 }
@@ -184,7 +198,7 @@ static Result encode_unordered (Encoder *e, const Frame *frame, const Shape *ele
   return WRITTEN;
 }
 
-/* The list on top. In a list the first walk meets 1, 2, 3…; only when it meets something else are the keys looked at. */
+/* The list on top. The first walk expects to meet 1, 2, 3…; only when it meets something else are the keys counted. */
 static Result encode_list (Encoder *e, const Frame *frame, const Shape *element, int is_value) {
   lua_State *L = e->L;
   size_t mark = e->out->len;
@@ -324,7 +338,7 @@ static Result encode_digits (Encoder *e, const Frame *frame) {
       return WRITTEN;
     }
     lua_Number number = lua_tonumber(L, -1);
-    if (fabs(number) > 9007199254740991.0 && isfinite(number) && e->options.numbers != NUMBERS_NATIVE)
+    if (fabs(number) > 9007199254740991.0 && fabs(number) < 1e126 && e->options.numbers != NUMBERS_NATIVE)
       return fail(e, frame, "the float %.17g is beyond 2^53, where floats skip numbers; dynamodb.number(text) is exact",
                   number);
   }
@@ -381,26 +395,54 @@ static Result encode_set_element (Encoder *e, const Frame *frame, SetKind kind) 
   }
 }
 
-/* Was what is written since `mark` written before? The table of what was is on the stack at `seen`. */
-static int is_repeated (Encoder *e, size_t mark, int seen) {
+/* The elements of a set as they stand in the buffer, to find what is written twice. */
+#define SMALL_SET 8
+
+typedef struct Written {
+  size_t from[SMALL_SET], len[SMALL_SET];
+  int count;
+  int seen; /* stack index of a table that serves larger sets, 0 until there is one */
+} Written;
+
+/* Is the text from `from` to the end one that the table at `seen` holds? From now on it is. */
+static int is_seen (Encoder *e, size_t from, size_t len, int seen) {
   lua_State *L = e->L;
-  lua_pushlstring(L, e->out->data + mark, e->out->len - mark);
+  lua_pushlstring(L, e->out->data + from, len);
   lua_pushvalue(L, -1);
   lua_rawget(L, seen);
-  int repeated = lua_toboolean(L, -1);
+  int found = lua_toboolean(L, -1);
   lua_pop(L, 1);
   lua_pushboolean(L, 1);
   lua_rawset(L, seen);
-  return repeated;
+  return found;
+}
+
+/* Was what stands in the buffer since `from` written before? */
+static int is_repeated (Encoder *e, Written *w, size_t from) {
+  size_t len = e->out->len - from;
+  if (!w->seen && w->count < SMALL_SET) {
+    for (int i = 0; i < w->count; i++)
+      if (w->len[i] == len && memcmp(e->out->data + w->from[i], e->out->data + from, len) == 0) return 1;
+    w->from[w->count] = from;
+    w->len[w->count++] = len;
+    return 0;
+  }
+  if (!w->seen) {
+    lua_newtable(e->L);
+    w->seen = lua_gettop(e->L);
+    for (int i = 0; i < w->count; i++)
+      is_seen(e, w->from[i], w->len[i], w->seen);
+  }
+  return is_seen(e, from, len, w->seen);
 }
 
 /* The elements of the set on top, each written once. */
 static Result encode_elements (Encoder *e, const Frame *frame, SetKind kind, int count) {
   lua_State *L = e->L;
   Frame child = {frame, NULL, 0, 0, NULL};
+  Written written = {.count = 0};
   int set = lua_gettop(L), first = 1;
   if (!lua_checkstack(L, 8)) return fail(e, frame, "nested too deep");
-  lua_newtable(L);
   buffer_byte(e->out, '[');
   for (child.index = 1; child.index <= count; child.index++) {
     size_t mark = e->out->len;
@@ -409,12 +451,12 @@ static Result encode_elements (Encoder *e, const Frame *frame, SetKind kind, int
     if (!first) buffer_byte(e->out, ',');
     size_t from = e->out->len;
     if (!encode_set_element(e, &child, kind)) return FAILED;
-    if (e->out->failed) return WRITTEN;
-    if (count > 1 && is_repeated(e, from, set + 1))
+    lua_pop(L, 1);
+    if (e->out->failed) break;
+    if (is_repeated(e, &written, from))
       e->out->len = mark;
     else
       first = 0;
-    lua_pop(L, 1);
   }
   lua_settop(L, set);
   buffer_byte(e->out, ']');
@@ -450,9 +492,7 @@ static Result encode_null (Encoder *e) {
 
 static Result encode_value_userdata (Encoder *e, const Frame *frame) {
   switch (state_kind(e->L, e->state, -1)) {
-    case MT_NUMBER:
-      buffer_literal(e->out, "{\"N\":");
-      return close_value(e, encode_quoted_digits(e, frame));
+    case MT_NUMBER: buffer_literal(e->out, "{\"N\":"); return close_value(e, encode_quoted_digits(e, frame));
     case MT_BINARY:
       if (((const Binary *)lua_touserdata(e->L, -1))->len == 0 && e->options.empty_strings == EMPTY_STRINGS_NULL)
         return encode_null(e);
@@ -466,13 +506,9 @@ static Result encode_value_table (Encoder *e, const Frame *frame) {
   switch (table_kind(e, frame)) {
     case TABLE_SET: return encode_set(e, frame);
     case TABLE_RAW: return encode_object(e, frame, &raw_shape);
-    case TABLE_LIST:
-      buffer_literal(e->out, "{\"L\":");
-      return close_value(e, encode_list(e, frame, &value_shape, 1));
+    case TABLE_LIST: buffer_literal(e->out, "{\"L\":"); return close_value(e, encode_list(e, frame, &value_shape, 1));
     case TABLE_EMPTY:
-    case TABLE_MAP:
-      buffer_literal(e->out, "{\"M\":");
-      return close_value(e, encode_object(e, frame, &map_shape));
+    case TABLE_MAP: buffer_literal(e->out, "{\"M\":"); return close_value(e, encode_object(e, frame, &map_shape));
     case TABLE_ODD: break;
   }
   return FAILED;
@@ -490,9 +526,7 @@ static Result encode_value (Encoder *e, const Frame *frame) {
       buffer_literal(out, "{\"S\":");
       return close_value(e, encode_text(e, frame, text, len));
     }
-    case LUA_TNUMBER:
-      buffer_literal(out, "{\"N\":");
-      return close_value(e, encode_quoted_digits(e, frame));
+    case LUA_TNUMBER: buffer_literal(out, "{\"N\":"); return close_value(e, encode_quoted_digits(e, frame));
     case LUA_TBOOLEAN:
       buffer_string(out, lua_toboolean(L, -1) ? "{\"BOOL\":true}" : "{\"BOOL\":false}");
       return WRITTEN;

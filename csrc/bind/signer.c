@@ -1,7 +1,5 @@
 #include "signer.h"
 
-#include <stdio.h>
-
 #include "../engine/sigv4.h"
 
 typedef struct Signer {
@@ -19,8 +17,21 @@ static Signer *open_signer (lua_State *L, int arg) {
   return s;
 }
 
+/* No control character in eight bytes? Exact for bytes below 0x80; a byte above may only make it say no. */
+static int are_printable (uint64_t bytes) {
+  const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones * 0x80, deletes = bytes ^ (ones * 0x7F);
+  return !(((bytes - ones * 0x20) | (deletes - ones) | bytes) & tops);
+}
+
+/* One line of text: no control character in it. */
 static int is_line (const char *text, size_t len) {
-  for (size_t i = 0; i < len; i++)
+  size_t i = 0;
+  for (; len - i >= 8; i += 8) {
+    uint64_t bytes;
+    memcpy(&bytes, text + i, 8);
+    if (!are_printable(bytes)) break;
+  }
+  for (; i < len; i++)
     if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) return 0;
   return 1;
 }
@@ -42,7 +53,8 @@ static Slice string_field (lua_State *L, int table, const char *name, int requir
 static Slice line_field (lua_State *L, int table, const char *name, int required) {
   Slice s = string_field(L, table, name, required);
   int ok = is_line(s.data, s.len) && (s.len == 0 || (s.data[0] != ' ' && s.data[s.len - 1] != ' '));
-  if (!ok || (required && s.len == 0)) luaL_error(L, "field '%s' must be a line of text without blanks around it", name);
+  if (!ok || (required && s.len == 0))
+    luaL_error(L, "field '%s' must be a line of text without blanks around it", name);
   return s;
 }
 
@@ -58,7 +70,8 @@ static int boolean_field (lua_State *L, int table, const char *name, int otherwi
 
 static int64_t check_time (lua_State *L, int arg) {
   lua_Number time = luaL_checknumber(L, arg);
-  luaL_argcheck(L, time >= -62167219200.0 && time < 253402300800.0, arg, "unix seconds of the years 0 to 9999 expected");
+  luaL_argcheck(L, time >= -62167219200.0 && time < 253402300800.0, arg,
+                "unix seconds of the years 0 to 9999 expected");
   return (int64_t)floor(time);
 }
 
@@ -199,16 +212,17 @@ static int are_lines (Slice s) {
   return s.len == 0 || s.data[s.len - 1] == '\n';
 }
 
-#define HEADER(text) {text, sizeof(text) - 1}
+#define HEADER(text) \
+  { text, sizeof(text) - 1 }
 
 /*
-** signer:head(host, target, body, unix_time, invocation_id, sdk_request, user_agent, extra) -> all headers of the request.
+** signer:head(host, target, body, unix_time, invocation_id, sdk_request, user_agent, extra) -> the request's headers.
 ** The headers to sign stand in order here, so that none is copied, lowered or sorted.
 */
 static int signer_head (lua_State *L) {
   Signer *s = open_signer(L, 1);
   enum { INVOCATION, ATTEMPT, TYPE, HOST, DATE, TOKEN, TARGET, COUNT };
-  char date[SIGV4_DATE], length[48];
+  char date[SIGV4_DATE];
   Slice body, extra = {"", 0}, agent = {"", 0};
   SigHeader headers[COUNT] = {
     {HEADER("amz-sdk-invocation-id"), {0}},
@@ -235,7 +249,9 @@ static int signer_head (lua_State *L) {
   Buffer *head = state_borrow(L, WORK_OUT);
   add_header(head, "Host: ", headers[HOST].value);
   add_header(head, "Content-Type: ", headers[TYPE].value);
-  buffer_append(head, length, (size_t)snprintf(length, sizeof length, "Content-Length: %zu\r\n", body.len));
+  buffer_literal(head, "Content-Length: ");
+  buffer_count(head, body.len);
+  buffer_literal(head, "\r\n");
   add_header(head, "X-Amz-Target: ", headers[TARGET].value);
   add_header(head, "X-Amz-Date: ", headers[DATE].value);
   if (s->sigv4.session_token.len) add_header(head, "X-Amz-Security-Token: ", s->sigv4.session_token);

@@ -1,6 +1,6 @@
 /*
-** What the functions of dynamodb.core share in one Lua state: marker metatables, working memory, the digest. It is their
-** first upvalue (a userdata), the metatables are in a table that is their second.
+** What the functions of dynamodb.core share in one Lua state: marker metatables, working memory, the digest. It is
+** their first upvalue (a userdata), the metatables are in a table that is their second.
 */
 #ifndef DYNAMODB_STATE_H
 #define DYNAMODB_STATE_H
@@ -23,7 +23,7 @@ typedef enum Metatable {
   MT_SHAPE,
   MT_SIGNER,
   MT_BUFFER,
-  MT_ARRAY,       /* cjson's marks, where it has them */
+  MT_ARRAY, /* cjson's marks, where it has them */
   MT_EMPTY_ARRAY,
   MT_LAST
 } Metatable;
@@ -58,8 +58,8 @@ void *state_check (lua_State *L, int arg, Metatable which, const char *name);
 void state_mark (lua_State *L, Metatable which);
 
 /*
-** Working memory that outlives errors: the state's own, unless a finalizer runs inside another call that holds it; then a
-** userdata's, which is pushed (nil otherwise, so that the stack always grows by one). Give it back with state_return.
+** Working memory that outlives errors: the state's own, unless a finalizer runs inside another call that holds it; then
+** a userdata's, which is pushed (nil otherwise, so that the stack always grows by one). Give it back with state_return.
 */
 Buffer *state_borrow (lua_State *L, int which);
 void state_return (lua_State *L, int which, const Buffer *b);

@@ -197,7 +197,7 @@ static int value_kind (lua_State *L) {
   return 1;
 }
 
-/* core.key(value) -> text that two scalars share if and only if they are one value to DynamoDB; nil for anything else */
+/* core.key(value) -> text that two scalars share if and only if DynamoDB takes them for one; nil for anything else */
 static int value_key (lua_State *L) {
   Decimal d;
   char text[DECIMAL_TEXT + 1];
@@ -227,9 +227,18 @@ static int value_key (lua_State *L) {
 }
 
 static const luaL_Reg number_metamethods[] = {
-  {"__eq", number_eq},          {"__lt", number_lt},           {"__le", number_le},           {"__tostring", number_tostring},
-  {"__add", number_arithmetic}, {"__sub", number_arithmetic},  {"__mul", number_arithmetic},  {"__div", number_arithmetic},
-  {"__mod", number_arithmetic}, {"__pow", number_arithmetic},  {"__unm", number_arithmetic},  {"__idiv", number_arithmetic},
+  {"__eq", number_eq},
+  {"__lt", number_lt},
+  {"__le", number_le},
+  {"__tostring", number_tostring},
+  {"__add", number_arithmetic},
+  {"__sub", number_arithmetic},
+  {"__mul", number_arithmetic},
+  {"__div", number_arithmetic},
+  {"__mod", number_arithmetic},
+  {"__pow", number_arithmetic},
+  {"__unm", number_arithmetic},
+  {"__idiv", number_arithmetic},
   {NULL, NULL},
 };
 
@@ -242,8 +251,8 @@ static const luaL_Reg binary_metamethods[] = {
 };
 
 static const luaL_Reg functions[] = {
-  {"binary", binary_new}, {"compare", number_compare}, {"key", value_key}, {"kind", value_kind}, {"number", number_new},
-  {NULL, NULL},
+  {"binary", binary_new}, {"compare", number_compare}, {"key", value_key},
+  {"kind", value_kind},   {"number", number_new},      {NULL, NULL},
 };
 
 void values_register (lua_State *L) {

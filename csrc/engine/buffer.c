@@ -1,6 +1,5 @@
 #include "buffer.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 
 void buffer_init (Buffer *b) {
@@ -26,13 +25,12 @@ char *buffer_reserve (Buffer *b, size_t extra) {
   return data + b->len;
 }
 
-int buffer_append (Buffer *b, const void *bytes, size_t len) {
-  if (len == 0) return 1;
-  char *to = buffer_reserve(b, len);
-  if (!to) return 0;
-  memcpy(to, bytes, len);
-  b->len += len;
-  return 1;
+int buffer_count (Buffer *b, uint64_t count) {
+  char digits[20], *p = digits + sizeof digits;
+  do
+    *--p = (char)('0' + count % 10);
+  while (count /= 10);
+  return buffer_append(b, p, (size_t)(digits + sizeof digits - p));
 }
 
 void buffer_reset (Buffer *b, size_t keep) {

@@ -22,11 +22,19 @@ void buffer_free (Buffer *b);
 /* Room for `extra` more bytes at data + len, or NULL when memory is out. */
 char *buffer_reserve (Buffer *b, size_t extra);
 
-/* 1 when appended, 0 when memory is out. */
-int buffer_append (Buffer *b, const void *bytes, size_t len);
-
 /* Empties it; keeps at most `keep` bytes of its memory. */
 void buffer_reset (Buffer *b, size_t keep);
+
+/* 1 when appended, 0 when memory is out. Inline: most of what is appended is a few bytes of known length. */
+static inline int buffer_append (Buffer *b, const void *bytes, size_t len) {
+  if (len > b->cap - b->len && !buffer_reserve(b, len)) return 0;
+  if (len) memcpy(b->data + b->len, bytes, len);
+  b->len += len;
+  return 1;
+}
+
+/* The decimal digits of a count. */
+int buffer_count (Buffer *b, uint64_t count);
 
 static inline int buffer_byte (Buffer *b, char c) {
   if (b->len == b->cap && !buffer_reserve(b, 1)) return 0;

@@ -8,7 +8,7 @@
 #define MAX_MAGNITUDE 125
 #define MIN_MAGNITUDE (-130)
 
-/* Text is plain between these magnitudes and scientific beyond: 0.000001, 1e-7, and all of 38 digits for a whole number. */
+/* Text is plain between these magnitudes and scientific beyond: 0.000001, 1e-7, all 38 digits of a whole number. */
 #define PLAIN_FROM (-6)
 #define PLAIN_TO 37
 
@@ -39,7 +39,7 @@ static const char *parse_exponent (const char *p, const char *end, long *exponen
 
 DecimalError decimal_parse (const char *text, size_t len, Decimal *d) {
   const char *p = text, *end = text + len;
-  long point = 0; /* where the decimal point stands, counted from the first significant digit */
+  long point = 0;   /* where the decimal point stands, counted from the first significant digit */
   long pending = 0; /* zeros that count only when a digit follows them */
   long exponent = 0, count = 0;
   int digits = 0, fraction = 0;
@@ -117,7 +117,7 @@ void decimal_from_integer (int64_t value, Decimal *d) {
   set_digits(d, first, len, (int)len - 1);
 }
 
-/* Most fractions that people use have few digits: then value × 10^k is whole for a small k, and one division proves it. */
+/* Most fractions in use have few digits: then value × 10^k is whole for a small k, and one division proves it. */
 static int few_digits (double value, Decimal *d) {
   for (int k = 1; k <= 9; k++) {
     double scaled = value * powers[k];

@@ -1,5 +1,5 @@
 /*
-** DynamoDB's numbers: up to 38 significant digits, 1E-130 to 9.9…9E125 in magnitude, and zero. Exact, without arithmetic.
+** DynamoDB's numbers: up to 38 significant digits, 1E-130 to 9.9…9E125 in magnitude, and zero. Exact, no arithmetic.
 ** Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 */
 #ifndef DYNAMODB_DECIMAL_H
@@ -13,7 +13,7 @@
 #define DECIMAL_DIGITS 38
 #define DECIMAL_TEXT 64 /* room for the longest text decimal_write gives */
 
-/* d.ddd… × 10^magnitude, without leading or trailing zeros; no digits at all is zero. So equal numbers have equal bytes. */
+/* d.ddd… × 10^magnitude, without leading or trailing zeros; no digits is zero. So equal numbers have equal bytes. */
 typedef struct Decimal {
   int16_t magnitude;
   uint8_t negative, count;

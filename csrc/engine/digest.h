@@ -1,6 +1,6 @@
 /*
-** SHA-256 and HMAC-SHA-256. The only file that knows OpenSSL: algorithms are fetched once, contexts are kept and started
-** again, since a fetch costs more than hashing a small request.
+** SHA-256 and HMAC-SHA-256. The only file that knows OpenSSL: algorithms are fetched once, contexts are kept and
+** started again, since a fetch costs more than hashing a small request.
 */
 #ifndef DYNAMODB_DIGEST_H
 #define DYNAMODB_DIGEST_H

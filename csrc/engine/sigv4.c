@@ -89,8 +89,8 @@ void sigv4_date (int64_t time, char out[SIGV4_DATE]) {
 /* {== Canonical parts == */
 
 static int is_unreserved (unsigned char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-         c == '~';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
 }
 
 static void encode_byte (Buffer *b, unsigned char c) {
@@ -240,8 +240,20 @@ static int equals_ignoring_case (Slice s, const char *lower) {
 /* Hop-by-hop headers, what a proxy may change, and what signing adds itself. */
 static int is_signed (Slice name) {
   static const char *const left_out[] = {
-    "authorization", "connection", "expect",  "keep-alive",         "proxy-authenticate", "proxy-authorization",  "te",
-    "trailer",       "upgrade",    "user-agent", "transfer-encoding", "x-amzn-trace-id",    "x-amz-security-token", "x-amz-date",
+    "authorization",
+    "connection",
+    "expect",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "upgrade",
+    "user-agent",
+    "transfer-encoding",
+    "x-amzn-trace-id",
+    "x-amz-security-token",
+    "x-amz-date",
   };
   for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
     if (equals_ignoring_case(name, left_out[i])) return 0;
@@ -286,7 +298,8 @@ static void sort_by_name (Pair *pairs, size_t count) {
     size_t j = i;
     for (; j > 0; j--) {
       const Pair *before = &pairs[j - 1];
-      if (compare_bytes(before->base + before->name, before->name_len, pair.base + pair.name, pair.name_len) <= 0) break;
+      if (compare_bytes(before->base + before->name, before->name_len, pair.base + pair.name, pair.name_len) <= 0)
+        break;
       pairs[j] = *before;
     }
     pairs[j] = pair;
@@ -388,7 +401,7 @@ static void append_names (Buffer *b, const Pair *pairs, size_t count, const char
   }
 }
 
-/* Path, query and headers in canonical form; the payload hash is the body's unless x-amz-content-sha256 says another. */
+/* Path, query and headers in canonical form; the payload hash is the body's unless x-amz-content-sha256 has another. */
 static int sign_pairs (SigV4 *s, const SigRequest *r, Slice query, const char *date, const Pair *pairs, size_t count,
                        Signature *out) {
   Buffer *b = &s->canonical;
@@ -441,17 +454,9 @@ int sigv4_sign (SigV4 *s, const SigRequest *r, int64_t time, Signature *out) {
   return ok;
 }
 
-static void append_number (Buffer *b, int64_t value) {
-  char text[24], *p = text + sizeof text;
-  do
-    *--p = (char)('0' + value % 10);
-  while (value /= 10);
-  buffer_append(b, p, (size_t)(text + sizeof text - p));
-}
-
 /* The query with what presigning adds to it, before it is put in order. */
-static void presigned_query (SigV4 *s, const SigRequest *r, const char date[SIGV4_DATE], int64_t expires, const Pair *pairs,
-                             size_t count, Buffer *query) {
+static void presigned_query (SigV4 *s, const SigRequest *r, const char date[SIGV4_DATE], int64_t expires,
+                             const Pair *pairs, size_t count, Buffer *query) {
   append(query, r->query);
   buffer_string(query, r->query.len ? "&X-Amz-Algorithm=" ALGORITHM : "X-Amz-Algorithm=" ALGORITHM);
   buffer_literal(query, "&X-Amz-Credential=");
@@ -465,7 +470,7 @@ static void presigned_query (SigV4 *s, const SigRequest *r, const char date[SIGV
   buffer_literal(query, "%2Faws4_request&X-Amz-Date=");
   buffer_append(query, date, SIGV4_DATE);
   buffer_literal(query, "&X-Amz-Expires=");
-  append_number(query, expires);
+  buffer_count(query, (uint64_t)expires);
   buffer_literal(query, "&X-Amz-SignedHeaders=");
   append_names(query, pairs, count, "%3B");
   if (s->session_token.len && !s->omit_session_token) {

@@ -56,13 +56,13 @@ int sigv4_open (SigV4 *s, Digest *digest);
 void sigv4_close (SigV4 *s);
 
 /*
-** Signs `r` as it will be sent, at `time` (unix seconds). The headers must hold Host; those that are never signed, and the
-** ones that signing adds (authorization, x-amz-date, x-amz-security-token), are passed over.
+** Signs `r` as it will be sent, at `time` (unix seconds). The headers must hold Host; those that are never signed, and
+** the ones that signing adds (authorization, x-amz-date, x-amz-security-token), are passed over.
 ** 0 when memory is out or OpenSSL refuses.
 */
 int sigv4_sign (SigV4 *s, const SigRequest *r, int64_t time, Signature *out);
 
-/* The same for headers that are sorted, lower-case, trimmed, unique, with date and token in their places; path is "/". */
+/* The same for headers that are sorted, lower-case, trimmed and unique, date and token among them; the path is "/". */
 int sigv4_sign_prepared (SigV4 *s, const SigRequest *r, const char date[SIGV4_DATE], Signature *out);
 
 /* Appends the whole query string of a presigned URL that is good for `expires` seconds to `query`. */
