@@ -100,7 +100,7 @@ describe("endpoint.resolve", function()
       local cases = vectors.json("endpoints/" .. service .. ".json")
       if not cases then return pending "the public test vectors are not here" end
       for _, case in ipairs(cases.testCases) do
-        local parameters = case.params
+        local parameters = case.params or {}
         if plain(parameters) then
           count = count + 1
           local resolved, message = endpoint.resolve {
