@@ -69,6 +69,10 @@ $(OUT)/$(1)/dynamodb/core.so: $(BIND:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(ENGINE_
 $(OUT)/$(1)/dynamodb/curl.so: $(CURL:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(CURL_ENGINE)
 	@mkdir -p $$(@D)
 	$$(call quiet,LD)$$(CC) -shared $$(LDFLAGS) -o $$@ $$^ -lcurl
+
+$(BUILD)/bench/$(1)/floor.so: bench/floor.c
+	@mkdir -p $$(@D)
+	$$(COMPILE) -isystem $$(LUA_INCLUDE_$(1)) -shared -o $$@ $$< -lcrypto
 endef
 $(foreach v,$(LUAS),$(eval $(call one_lua,$(v))))
 
@@ -112,8 +116,12 @@ format:
 	@clang-format -i $(sort $(wildcard csrc/*.h csrc/*/*.[ch] spec/engine/*.[ch] spec/fuzz/*.[ch] spec/support/*.[ch]))
 
 ##  bench    the measured ratios
-bench: all
+bench: all $(LUAS:%=$(BUILD)/bench/%/floor.so) $(BUILD)/bench/server
 	@tools/bench.sh
+
+$(BUILD)/bench/server: bench/server.c
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $<
 
 ##  docs     docs/reference.md from the docstrings
 docs:

@@ -2,10 +2,18 @@
 # Every program of bench/ under Lua 5.4 and LuaJIT.
 . "$(dirname "$0")/common.sh"
 
+# BENCH_NODE=1 sets the AWS SDK for JavaScript beside the library.
+if [[ ${BENCH_NODE:-} == 1 && ! -d cache/node/node_modules/@aws-sdk/lib-dynamodb ]]; then
+  say "fetching the AWS SDK for JavaScript into cache/node"
+  mkdir -p cache/node
+  attend npm install --silent --no-audit --no-fund --prefix cache/node @aws-sdk/client-dynamodb @aws-sdk/lib-dynamodb
+fi
+
 for lua in 5.4 luajit; do
   [[ -e build/$lua/dynamodb/core.so ]] || continue
   for program in bench/*.lua; do
     say "$program, $lua"
-    LUA_PATH="./lua/?.lua;./?.lua;;" LUA_CPATH="./build/$lua/?.so;;" attend "$(interpreter "$lua")" "$program"
+    LUA_PATH="./lua/?.lua;./?.lua;;" LUA_CPATH="./build/$lua/?.so;./build/bench/$lua/?.so;;" \
+      attend "$(interpreter "$lua")" "$program"
   done
 done
