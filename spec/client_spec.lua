@@ -138,6 +138,10 @@ describe("a request", function()
     assert.matches("must be a table", message_of(db.call, db, "PutItem", "x"), 1, true)
     assert.matches('unknown option of call "timeuot"; did you mean "timeout"?',
       message_of(db.call, db, "PutItem", {}, { timeuot = 3 }), 1, true)
+    assert.matches("timeout must be a number of seconds", message_of(db.call, db, "PutItem", {}, { timeout = "3" }), 1,
+      true)
+    assert.matches("deadline must be a number of seconds", message_of(db.call, db, "PutItem", {}, { deadline = false }),
+      1, true)
     assert.equal(0, #runtime.requests)
   end)
 end)

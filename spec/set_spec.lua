@@ -104,6 +104,10 @@ describe("the values of the module", function()
     assert.matches("a raw value has one member", message_of(dynamodb.raw, {}), 1, true)
   end)
 
+  it("have a null that is cjson's", function()
+    assert.equal(require("cjson").null, dynamodb.null)
+  end)
+
   it("raise for what is no number, at the caller's line", function()
     assert.matches("set_spec.lua:%d+:.*not a number", message_of(function() dynamodb.number "x" end))
     assert.matches("set_spec.lua:", message_of(function() dynamodb.compare(1, {}) end), 1, true)

@@ -4,6 +4,7 @@ local config = require "dynamodb.config"
 local endpoint = require "dynamodb.endpoint"
 local errors = require "dynamodb.error"
 local model = require "dynamodb.model"
+local option_rules = require "dynamodb.options"
 local request = require "dynamodb.request"
 local table_module = require "dynamodb.table"
 local usage = require "dynamodb.usage"
@@ -276,9 +277,7 @@ function client_methods:call(operation, params, options)
   usage.check_type(operation, "string", "operation")
   if params == nil then params = {} end
   usage.check_type(params, "table", "params")
-  if options == nil then options = {} end
-  usage.check_type(options, "table", "the options of call")
-  usage.check_names(options, CALL_OPTIONS, "option of call")
+  options = option_rules.check(options, CALL_OPTIONS, "call")
   if not model.operations[operation] then
     if not operation:find("^%u%w+$") then usage.raise(("%q cannot be an operation's name"):format(operation)) end
     local meant = self.strict and usage.nearest(operation, model.operations)

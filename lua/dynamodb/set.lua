@@ -3,6 +3,7 @@ local core = require "dynamodb.core"
 local usage = require "dynamodb.usage"
 
 local set_mt = core.set_mt
+---@class dynamodb.Set
 local set_methods = {}
 set_mt.__name = "dynamodb.set"
 set_mt.__index = set_methods

@@ -3,6 +3,7 @@ local errors = require "dynamodb.error"
 local expression = require "dynamodb.expression"
 local expr = require "dynamodb.expression.operators"
 local key = require "dynamodb.key"
+local option_rules = require "dynamodb.options"
 local repeat_safe = require "dynamodb.repeat_safe"
 local schema = require "dynamodb.schema"
 local usage = require "dynamodb.usage"
@@ -56,29 +57,6 @@ local RETURNS = {
 }
 
 local CAPACITY = { none = "NONE", total = "TOTAL", indexes = "INDEXES" }
-
----@param options table?
----@param known table<string, boolean>
----@param method string
----@return table
-local function check_options(options, known, method)
-  if options == nil then return {} end
-  usage.check_type(options, "table", "the options of " .. method)
-  usage.check_names(options, known, "option of " .. method)
-  for _, name in ipairs { "timeout", "deadline" } do
-    local value = options[name]
-    if value ~= nil and type(value) ~= "number" and not (name == "timeout" and value == false) then
-      usage.raise(("%s must be a number of seconds, not a %s"):format(name, type(value)))
-    end
-  end
-  for _, name in ipairs { "consistent", "retry_ambiguous" } do
-    local value = options[name]
-    if value ~= nil and type(value) ~= "boolean" then
-      usage.raise(("%s must be true or false, not a %s"):format(name, type(value)))
-    end
-  end
-  return options
-end
 
 ---@param operation string
 ---@param wanted any    the option `returns`
@@ -161,7 +139,7 @@ end
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
 function table_methods:get(item_key, options)
-  options = check_options(options, READING, "get")
+  options = option_rules.check(options, READING, "get")
   key.check(item_key, self.schema, self.client.limits)
   local params = parameters(self, options)
   params.Key = item_key
@@ -184,7 +162,7 @@ end
 ---@return dynamodb.Error?   code ConditionalCheckFailedException with `item` if the condition did not hold
 ---@return dynamodb.Meta?
 function table_methods:put(item, options)
-  options = check_options(options, WRITING, "put")
+  options = option_rules.check(options, WRITING, "put")
   key.check_item(item, self.schema, self.client.limits)
   local params = parameters(self, options)
   params.Item = item
@@ -200,7 +178,7 @@ end
 ---@return dynamodb.Error?   code ConditionalCheckFailedException with `item` if there is one
 ---@return dynamodb.Meta?
 function table_methods:create(item, options)
-  options = check_options(options, CREATING, "create")
+  options = option_rules.check(options, CREATING, "create")
   usage.check_type(item, "table", "item")
   local keys, err = known_schema(self, options)
   if not keys then return nil, err end
@@ -225,7 +203,7 @@ end
 ---@return dynamodb.Error?         code ConditionalCheckFailedException with `item` if the condition did not hold
 ---@return dynamodb.Meta?
 function table_methods:update(item_key, changes, options)
-  options = check_options(options, WRITING, "update")
+  options = option_rules.check(options, WRITING, "update")
   key.check(item_key, self.schema, self.client.limits)
   local params = parameters(self, options)
   params.Key = item_key
@@ -244,7 +222,7 @@ end
 ---@return dynamodb.Error?   code ConditionalCheckFailedException with `item` if the condition did not hold
 ---@return dynamodb.Meta?
 function table_methods:delete(item_key, options)
-  options = check_options(options, WRITING, "delete")
+  options = option_rules.check(options, WRITING, "delete")
   key.check(item_key, self.schema, self.client.limits)
   local params = parameters(self, options)
   params.Key = item_key

@@ -171,7 +171,7 @@ describe("single items", function()
         { n = e.ge(5) }, { n = e.between(5, 6) }, { n = e.in_ { 1, 5 } }, { s = e.begins_with "he" },
         { s = e.contains "ell" }, { set = e.contains "a" }, { list = e.contains(2) }, { n = e.exists },
         { x = e.missing }, { n = e.type "N" }, { set = e.type "SS" }, { list = e.size(3) }, { s = e.size(e.gt(4)) },
-        { n = e.attr "other" }, { map = { k = "v" } }, { flag = false }, { null = dynamodb.null },
+        { n = e.attr "other" }, { flag = false }, { null = dynamodb.null },
         { [dynamodb.path("map", "k")] = "v" }, { [dynamodb.path("list", 1)] = 1 }, e.exists "n",
         { n = e.not_(e.in_ { 1, 2 }) }, { n = e.any(e.lt(3), e.gt(4)) }, { n = e.all(e.gt(3), e.lt(6)) },
         e.any { n = 1, s = "hello" }, e.any({ n = 1, s = "hello" }, { n = 5, e.any { s = "x", other = 5 } }),
@@ -185,6 +185,13 @@ describe("single items", function()
         assert.is_true(holds(where, options), "case " .. i)
         assert.is_false(holds(e.not_(where), options), "not case " .. i)
       end
+    end)
+
+    it("compare whole documents", function()
+      if engine.name == "dynalite" then return pending "dynalite does not compare maps" end
+      assert.is_true(holds { map = { k = "v" }, list = { 1, 2, 3 } })
+      assert.is_false(holds { map = { k = "w" } })
+      assert.is_false(holds { list = { 3, 2, 1 } })
     end)
 
     it("may list more than 100 values", function()

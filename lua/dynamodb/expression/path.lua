@@ -2,6 +2,7 @@
 local core = require "dynamodb.core"
 local usage = require "dynamodb.usage"
 
+---@class dynamodb.Path    segments: names and positions
 local path_mt = core.path_mt
 
 local path = {}

@@ -1,0 +1,37 @@
+--- The options of a method: known by name, and of the right type where several methods share them.
+local usage = require "dynamodb.usage"
+
+local options = {}
+
+local FLAGS = { "consistent", "retry_ambiguous" }
+
+---@param name string
+---@param value any
+local function check_time(name, value)
+  if value == nil or name == "timeout" and value == false then return end
+  if type(value) ~= "number" or value ~= value then
+    usage.raise(("%s must be a number of seconds, not a %s"):format(name, type(value)))
+  end
+end
+
+--- The options as given, or none. Raises on a name that the method does not know and on a wrong type.
+---@param given table?
+---@param known table<string, boolean>
+---@param method string    for messages
+---@return table
+function options.check(given, known, method)
+  if given == nil then return {} end
+  usage.check_type(given, "table", "the options of " .. method)
+  usage.check_names(given, known, "option of " .. method)
+  check_time("timeout", given.timeout)
+  check_time("deadline", given.deadline)
+  for _, name in ipairs(FLAGS) do
+    local value = given[name]
+    if value ~= nil and type(value) ~= "boolean" then
+      usage.raise(("%s must be true or false, not a %s"):format(name, type(value)))
+    end
+  end
+  return given
+end
+
+return options
