@@ -9,5 +9,6 @@ engine=${ENGINES:-dynoxide}
 engine=${engine%% *}
 say "running examples/tour.lua against ${ENDPOINT:-$engine}"
 export LUA_PATH="./lua/?.lua;;" LUA_CPATH="./build/5.4/?.so;;"
-attend tools/engine.sh run "$engine" lua5.4 examples/tour.lua
+attend tools/engine.sh run "$engine" bash -c \
+  'AWS_ENDPOINT_URL=$DYNAMODB_TEST_ENDPOINT exec lua5.4 examples/tour.lua'
 say "done"
