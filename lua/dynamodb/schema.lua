@@ -42,6 +42,10 @@ function schema.declare(declared)
   if declared == nil then return nil end
   usage.check_type(declared, "table", "the schema of a table")
   usage.check_names(declared, DECLARATION, "part of a table's schema")
+  for _, name in ipairs { "types", "indexes" } do
+    if declared[name] ~= nil then usage.check_type(declared[name], "table", name) end
+  end
+  if declared.retry_ambiguous ~= nil then usage.check_type(declared.retry_ambiguous, "boolean", "retry_ambiguous") end
   if declared.partition == nil then
     if declared.sort ~= nil then usage.raise("the schema declares sort without partition") end
     return nil
