@@ -93,4 +93,45 @@ function tls.start(certificate, options)
   return child
 end
 
+local NGINX = [[
+daemon off;
+worker_processes 1;
+master_process off;
+pid %s/nginx.pid;
+error_log stderr warn;
+events { worker_connections 256; }
+http {
+  access_log off;
+  client_body_temp_path %s/body; proxy_temp_path %s/proxy; fastcgi_temp_path %s/fastcgi;
+  uwsgi_temp_path %s/uwsgi; scgi_temp_path %s/scgi;
+  server {
+    listen 127.0.0.1:%d ssl;
+    ssl_certificate %s.pem;
+    ssl_certificate_key %s.key;
+    keepalive_timeout 60s;
+    location / { return 200 "$connection"; }
+  }
+}
+]]
+
+--- An nginx with a good certificate that keeps connections open and answers with the connection's number.
+---@return table    the process, with `host`, `port`
+function tls.keeping()
+  local socket = require "socket"
+  local base, home = tls.certificates() .. "/good", process.temporary_directory()
+  local probe = assert(socket.bind("127.0.0.1", 0))
+  local port = tonumber((select(2, probe:getsockname())))
+  probe:close()
+  write(home .. "/nginx.conf", NGINX:format(home, home, home, home, home, home, port, base, base))
+  local child = process.start { "nginx", "-p", home, "-e", "stderr", "-c", home .. "/nginx.conf" }
+  child.host, child.port = "127.0.0.1", port
+  assert(process.await(10, function()
+    assert(child:alive(), "nginx did not start: " .. process.read(child.stderr))
+    local client = socket.connect("127.0.0.1", port)
+    if client then client:close() end
+    return client
+  end))
+  return child
+end
+
 return tls
