@@ -1,12 +1,14 @@
---- GetItem from the table's method to the item and back, one request after the other, against a server on loopback that
---- always gives the same answer. What is measured is the CPU time of this process alone. The first contestant sends the
---- same bytes through the same transport and looks at nothing.
+--- GetItem from the table's method to the item, one request after the other; what is measured is the CPU time of this
+--- process alone. First over a transport that has the answer at hand: what the library costs beside its three passes in
+--- C. Then against a server on loopback that always gives the same answer, beside the same bytes sent through the same
+--- transport by somebody who looks at nothing.
 ---
 --- With BENCH_NODE=1, AWS's SDK for JavaScript (lib-dynamodb, installed into cache/node) takes part, as a process of
 --- its own that says how much CPU time it took.
 local core = require "dynamodb.core"
 local curl = require "dynamodb.curl"
 local dynamodb = require "dynamodb"
+local model = require "dynamodb.model"
 local payload = require "bench.support.payload"
 local plain = require "dynamodb.runtime.plain"
 local race = require "bench.support.race"
@@ -45,11 +47,17 @@ end
 
 local body = payload.get_item()
 local server, port = serve(body)
-local db = dynamodb.connect {
-  region = "eu-west-1", access_key_id = "AKIDEXAMPLE", secret_access_key = "secret",
-  endpoint = ("http://127.0.0.1:%d"):format(port),
-}
-local orders = db:table("orders", { partition = "pk", sort = "sk" })
+
+local function connect(runtime)
+  return dynamodb.connect {
+    region = "eu-west-1", access_key_id = "AKIDEXAMPLE", secret_access_key = "secret", runtime = runtime,
+    endpoint = ("http://127.0.0.1:%d"):format(port),
+  }
+end
+
+local SCHEMA = { partition = "pk", sort = "sk" }
+local db = connect()
+local orders = db:table("orders", SCHEMA)
 local key = { pk = "CUSTOMER#00000001", sk = "ORDER#2026-11-01#000001" }
 local params = { TableName = "orders", Key = key, ReturnConsumedCapacity = "TOTAL" }
 
@@ -60,12 +68,35 @@ local spy = setmetatable({ send = function(_, request, deadline)
   sent = request
   return runtime:send(request, deadline)
 end }, { __index = function(_, name) return function(_, ...) return runtime[name](runtime, ...) end end })
-local spied = dynamodb.connect {
-  region = "eu-west-1", access_key_id = "AKIDEXAMPLE", secret_access_key = "secret", runtime = spy,
-  endpoint = ("http://127.0.0.1:%d"):format(port),
-}
-local item = assert(spied:table("orders", { partition = "pk", sort = "sk" }):get(key))
+local item = assert(connect(spy):table("orders", SCHEMA):get(key))
 assert(item.status == assert(orders:get(key)).status and item.status ~= nil)
+
+local input = core.shape(model.operations.GetItem.input)
+local output = core.shape(model.operations.GetItem.output)
+local signer = core.signer {
+  access_key_id = "AKIDEXAMPLE", secret_access_key = "secret", region = "eu-west-1", service = "dynamodb",
+}
+local id, agent = core.uuid(), "dynamodb-lua/0.1.0 ua/2.1 lang/lua#5.4 api/dynamodb"
+
+local answer = assert(runtime:send(sent))
+local still = connect {
+  send = function() return answer end,
+  now = function() return runtime:now() end,
+  time = function() return runtime:time() end,
+}
+local still_orders = still:table("orders", SCHEMA)
+race.run {
+  title = "GetItem, 1 KB, without a transport", count = 300,
+  { "core.encode, signer:head, core.decode", function(n)
+    for _ = 1, n do
+      local text = core.encode(input, params, nil, true)
+      signer:head("127.0.0.1", "DynamoDB_20120810.GetItem", text, 1793491200, id, "attempt=1; max=1", agent)
+      core.decode(output, body)
+    end
+  end },
+  { "db:call", function(n) for _ = 1, n do assert(still:call("GetItem", params)) end end },
+  { "table:get", function(n) for _ = 1, n do assert(still_orders:get(key)) end end },
+}
 
 local pool = curl.pool {}
 local contestants = {

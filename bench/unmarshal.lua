@@ -9,7 +9,9 @@ local race = require "bench.support.race"
 local decode, unmarshal = core.decode, core.unmarshal
 local parse = json.decode
 
-local function answers(title, operation, theirs, body, count, sample)
+local function answers(title, operation, theirs, make, count, sample)
+  if not race.wants(title) then return end
+  local body = make()
   local shape = core.shape(model.operations[operation].output)
   obvious.check_same(assert(decode(shape, body)), theirs(body))
   race.run {
@@ -20,13 +22,13 @@ local function answers(title, operation, theirs, body, count, sample)
   }
 end
 
-answers("GetItem, 1 KB", "GetItem", obvious.get_item, payload.get_item(), 500)
-answers("Query, 1 MB", "Query", obvious.query, payload.query(), 3, 4)
-answers("GetItem, 5,000 attributes", "GetItem", obvious.get_item, payload.wide(), 5)
-answers("Query, text of all scripts", "Query", obvious.query, payload.unicode(), 20)
-answers("Query, numbers", "Query", obvious.query, payload.numbers(), 20)
+answers("GetItem, 1 KB", "GetItem", obvious.get_item, payload.get_item, 500)
+answers("Query, 1 MB", "Query", obvious.query, payload.query, 3, 4)
+answers("GetItem, 5,000 attributes", "GetItem", obvious.get_item, payload.wide, 5)
+answers("Query, text of all scripts", "Query", obvious.query, payload.unicode, 20)
+answers("Query, numbers", "Query", obvious.query, payload.numbers, 20)
 
-local text = payload.item()
+local text = payload.items(1)[1]
 obvious.check_same(assert(unmarshal(text)), obvious.unmarshal(text))
 race.run {
   title = "An item, 1 KB", bytes = #text, count = 500,

@@ -1,7 +1,10 @@
 --- Answers of DynamoDB in its compact JSON, made from a seed: the same bytes in every process and every Lua.
 local payload = {}
 
-local seed = 20261101
+local seed
+
+--- Every payload begins anew, whichever others were made before it.
+local function begin() seed = 20261101 end
 
 --- A whole number from 0 to limit - 1. Lehmer's generator stays within 2^53.
 local function random(limit)
@@ -53,26 +56,32 @@ end
 
 local CAPACITY = '{"ConsumedCapacity":{"CapacityUnits":%s,"TableName":"orders"},'
 
+--- Items of 1 KB, as `core.unmarshal` reads them.
+---@param count integer
+---@return string[]
+function payload.items(count)
+  local list = {}
+  begin()
+  for i = 1, count do list[i] = item() end
+  return list
+end
+
 --- What GetItem answers for an item of 1 KB.
 ---@return string
-function payload.get_item() return CAPACITY:format "0.5" .. '"Item":' .. item() .. "}" end
+function payload.get_item() return CAPACITY:format "0.5" .. '"Item":' .. payload.items(1)[1] .. "}" end
 
 --- What Query answers for a full page: 1 MB.
 ---@return string
 function payload.query()
-  local items = {}
-  for i = 1, 1000 do items[i] = item() end
-  return CAPACITY:format "122.5" .. '"Count":1000,"Items":[' .. table.concat(items, ",") .. '],"ScannedCount":1000}'
+  local items = table.concat(payload.items(1000), ",")
+  return CAPACITY:format "122.5" .. '"Count":1000,"Items":[' .. items .. '],"ScannedCount":1000}'
 end
-
---- One item alone, as `core.unmarshal` reads it.
----@return string
-function payload.item() return item() end
 
 --- An item of 5,000 attributes, 400 KB.
 ---@return string
 function payload.wide()
   local members = {}
+  begin()
   for i = 1, 5000 do
     local kind = random(10)
     local value
@@ -97,6 +106,7 @@ local UNICODE = {
 ---@return string
 function payload.unicode()
   local items = {}
+  begin()
   for i = 1, 120 do
     local members = {}
     for j = 1, 6 do
@@ -126,6 +136,7 @@ function payload.numbers()
     for i = 1, count do list[i] = format:format(i .. "", number()):gsub("^%d+|", "") end
     return table.concat(list, ",")
   end
+  begin()
   for i = 1, 100 do
     local members = {}
     for j = 1, 20 do members[j] = ('"n%02d":{"N":"%s"}'):format(j, number()) end

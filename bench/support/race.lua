@@ -62,6 +62,14 @@ local function listed(contestants)
   return true
 end
 
+--- Is a race of this title to be run? Not when another's instructions are counted: spares making its payload.
+---@param title string
+---@return boolean
+function race.wants(title)
+  local only = os.getenv "BENCH_ONLY"
+  return not only or only:sub(1, #title + 1) == title .. ":"
+end
+
 --- Times the contestants and prints a table.
 ---@param contestants table    { name, function(n) }, and `title`, `bytes` (of one call), `count`, `sample`
 function race.run(contestants)
