@@ -87,19 +87,6 @@ local function content(answer, limit)
   return body
 end
 
---- A JSON object as a table.
----@param shape userdata?
----@param body string
----@param options userdata?
----@return table?
----@return string? message
-local function decode_object(shape, body, options)
-  local value, message = core.decode(shape, body, options)
-  if value == nil then return nil, message end
-  if type(value) ~= "table" or getmetatable(value) == core.list_mt then return nil, "not a JSON object" end
-  return value
-end
-
 --- The failure that an answer with an error status tells of.
 ---
 --- Code: body `__type`, else `code` or `Code`, else the header `x-amzn-errortype`, else the status.
@@ -109,7 +96,7 @@ end
 ---@return dynamodb.Error
 local function failure(answer, text, options)
   error_shape = error_shape or core.shape(model.error)
-  local decoded = decode_object(error_shape, text, options)
+  local decoded = core.decode(error_shape, text, options)
   local body = decoded or {}
   local code = text_or_nil(body.__type) or text_or_nil(body.code) or text_or_nil(body.Code)
     or text_or_nil(core.header(answer.head, "x-amzn-errortype"))
@@ -142,8 +129,7 @@ function response.check(answer, shape, options, limit)
   local body, err = content(answer, limit)
   if not body then return nil, err end
   if answer.status < 200 or answer.status >= 300 then return nil, failure(answer, body, options) end
-  if body == "" then return {} end
-  local value, message = decode_object(shape, body, options)
+  local value, message = core.decode(shape, body, options)
   if not value then return unusable(answer, "the body cannot be read: " .. message) end
   return value
 end
