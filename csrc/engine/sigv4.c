@@ -2,8 +2,13 @@
 
 #include <stdlib.h>
 
+/* Working memory that is kept from one signature to the next. */
+#define KEEP ((size_t)1 << 16)
+
 #define ALGORITHM "AWS4-HMAC-SHA256"
-#define SLICE(text) ((Slice){text, sizeof(text) - 1})
+#define SLICE(text) \
+  { text, sizeof(text) - 1 }
+#define TEXT(text) ((Slice)SLICE(text))
 
 static int append (Buffer *b, Slice s) {
   return buffer_append(b, s.data, s.len);
@@ -35,6 +40,8 @@ void sigv4_close (SigV4 *s) {
   hmac_close(&s->key);
   buffer_free(&s->canonical);
   buffer_free(&s->work);
+  buffer_free(&s->headers);
+  buffer_free(&s->pairs);
   memset(s, 0, sizeof *s);
 }
 
@@ -44,7 +51,7 @@ static int derive_key (SigV4 *s, const char date[SIGV4_DATE]) {
   if (memcmp(s->date, date, sizeof s->date) == 0) return 1;
   memset(s->date, 0, sizeof s->date);
   Buffer *secret = &s->work;
-  buffer_reset(secret, SIZE_MAX);
+  buffer_reset(secret, KEEP);
   buffer_literal(secret, "AWS4");
   if (!append(secret, s->secret_access_key)) return 0;
   int ok = hmac_key(&s->key, secret->data, secret->len) && hmac_sign(&s->key, date, 8, key) &&
@@ -157,9 +164,9 @@ static void normalize_path (Buffer *b, Slice path) {
 }
 
 static void canonical_path (SigV4 *s, Slice path) {
-  if (path.len == 0) path = SLICE("/");
+  if (path.len == 0) path = TEXT("/");
   if (s->normalize_path) {
-    buffer_reset(&s->work, SIZE_MAX);
+    buffer_reset(&s->work, KEEP);
     normalize_path(&s->work, path);
     path = (Slice){s->work.data, s->work.len};
   }
@@ -193,9 +200,10 @@ static int canonical_query (SigV4 *s, Slice query) {
   if (query.len == 0) return 1;
   for (size_t i = 0; i < query.len; i++)
     count += query.data[i] == '&';
+  buffer_reset(text, KEEP);
+  if (!buffer_reserve(text, query.len)) return 0;
   Pair *pairs = malloc(count * sizeof *pairs);
   if (!pairs) return 0;
-  buffer_reset(text, SIZE_MAX);
   count = 0;
   for (size_t i = 0; i <= query.len; i++) {
     size_t from = i, equals;
@@ -227,36 +235,38 @@ static int canonical_query (SigV4 *s, Slice query) {
   return !text->failed;
 }
 
-static int equals_ignoring_case (Slice s, const char *lower) {
-  size_t i = 0;
-  for (; i < s.len && lower[i]; i++) {
+static int is_name (Slice s, const char *lower, size_t len) {
+  if (s.len != len) return 0;
+  for (size_t i = 0; i < len; i++) {
     char c = s.data[i];
     if (c >= 'A' && c <= 'Z') c = (char)(c + 32);
     if (c != lower[i]) return 0;
   }
-  return i == s.len && !lower[i];
+  return 1;
 }
+
+#define IS_NAME(s, lower) is_name(s, lower, sizeof(lower) - 1)
 
 /* Hop-by-hop headers, what a proxy may change, and what signing adds itself. */
 static int is_signed (Slice name) {
-  static const char *const left_out[] = {
-    "authorization",
-    "connection",
-    "expect",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "upgrade",
-    "user-agent",
-    "transfer-encoding",
-    "x-amzn-trace-id",
-    "x-amz-security-token",
-    "x-amz-date",
+  static const Slice left_out[] = {
+    SLICE("authorization"),
+    SLICE("connection"),
+    SLICE("expect"),
+    SLICE("keep-alive"),
+    SLICE("proxy-authenticate"),
+    SLICE("proxy-authorization"),
+    SLICE("te"),
+    SLICE("trailer"),
+    SLICE("upgrade"),
+    SLICE("transfer-encoding"),
+    SLICE("user-agent"),
+    SLICE("x-amz-date"),
+    SLICE("x-amzn-trace-id"),
+    SLICE("x-amz-security-token"),
   };
   for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
-    if (equals_ignoring_case(name, left_out[i])) return 0;
+    if (is_name(name, left_out[i].data, left_out[i].len)) return 0;
   return 1;
 }
 
@@ -271,7 +281,11 @@ static void trim_value (Buffer *b, Slice value) {
     p++;
   while (end > p && is_blank(end[-1]))
     end--;
-  for (; p < end; p++) {
+  const char *run = p;
+  while (run < end && !is_blank(*run))
+    run++;
+  buffer_append(b, p, (size_t)(run - p));
+  for (p = run; p < end; p++) {
     if (!is_blank(*p))
       buffer_byte(b, *p);
     else if (!is_blank(p[-1]))
@@ -281,10 +295,10 @@ static void trim_value (Buffer *b, Slice value) {
 
 static void add_pair (Buffer *text, Pair *pair, Slice name, Slice value) {
   pair->name = text->len;
-  for (size_t i = 0; i < name.len; i++) {
-    char c = name.data[i];
-    buffer_byte(text, c >= 'A' && c <= 'Z' ? (char)(c + 32) : c);
-  }
+  char *to = buffer_reserve(text, name.len);
+  for (size_t i = 0; to && i < name.len; i++)
+    to[i] = name.data[i] >= 'A' && name.data[i] <= 'Z' ? (char)(name.data[i] + 32) : name.data[i];
+  if (to) text->len += name.len;
   pair->name_len = text->len - pair->name;
   pair->value = text->len;
   trim_value(text, value);
@@ -357,7 +371,7 @@ static int append_payload_hash (SigV4 *s, Slice body) {
 
 int sigv4_sign_prepared (SigV4 *s, const SigRequest *r, const char date[SIGV4_DATE], Signature *out) {
   Buffer *b = &s->canonical;
-  buffer_reset(b, SIZE_MAX);
+  buffer_reset(b, KEEP);
   append(b, r->method);
   buffer_literal(b, "\n/\n\n");
   for (size_t i = 0; i < r->count; i++) {
@@ -377,43 +391,54 @@ int sigv4_sign_prepared (SigV4 *s, const SigRequest *r, const char date[SIGV4_DA
   return append_payload_hash(s, r->body) && finish(s, date, signed_from, signed_len, out);
 }
 
-/* Lower-case, trimmed and sorted headers into `pairs` (room for count + 2); gives how many are signed. */
-static size_t collect_headers (SigV4 *s, Buffer *text, const SigRequest *r, const char *date, Pair *pairs) {
+typedef struct Pairs {
+  Pair *list;
+  size_t count;
+} Pairs;
+
+/* The headers to sign, lower-case, trimmed and sorted; the list is NULL when memory is out. It lives in the signer. */
+static Pairs collect_headers (SigV4 *s, const SigRequest *r, const char *date) {
+  Buffer *text = &s->headers;
   size_t count = 0;
+  buffer_reset(text, KEEP);
+  buffer_reset(&s->pairs, KEEP);
+  Pair *pairs = (Pair *)(void *)buffer_reserve(&s->pairs, (r->count + 2) * sizeof *pairs);
+  if (!pairs) return (Pairs){NULL, 0};
   for (size_t i = 0; i < r->count; i++)
     if (is_signed(r->headers[i].name)) add_pair(text, &pairs[count++], r->headers[i].name, r->headers[i].value);
   if (date) {
-    add_pair(text, &pairs[count++], SLICE("x-amz-date"), (Slice){date, SIGV4_DATE});
+    add_pair(text, &pairs[count++], TEXT("x-amz-date"), (Slice){date, SIGV4_DATE});
     if (s->session_token.len && !s->omit_session_token)
-      add_pair(text, &pairs[count++], SLICE("x-amz-security-token"), s->session_token);
+      add_pair(text, &pairs[count++], TEXT("x-amz-security-token"), s->session_token);
   }
+  if (text->failed) return (Pairs){NULL, 0};
   for (size_t i = 0; i < count; i++)
     pairs[i].base = text->data;
-  if (!text->failed) sort_by_name(pairs, count);
-  return count;
+  sort_by_name(pairs, count);
+  return (Pairs){pairs, count};
 }
 
-static void append_names (Buffer *b, const Pair *pairs, size_t count, const char *separator) {
-  for (size_t i = 0; i < count; i++) {
-    if (i && same_name(&pairs[i - 1], &pairs[i])) continue;
+static void append_names (Buffer *b, Pairs pairs, const char *separator) {
+  for (size_t i = 0; i < pairs.count; i++) {
+    const Pair *pair = &pairs.list[i];
+    if (i && same_name(pair - 1, pair)) continue;
     if (i) buffer_string(b, separator);
-    buffer_append(b, pairs[i].base + pairs[i].name, pairs[i].name_len);
+    buffer_append(b, pair->base + pair->name, pair->name_len);
   }
 }
 
 /* Path, query and headers in canonical form; the payload hash is the body's unless x-amz-content-sha256 has another. */
-static int sign_pairs (SigV4 *s, const SigRequest *r, Slice query, const char *date, const Pair *pairs, size_t count,
-                       Signature *out) {
+static int sign_pairs (SigV4 *s, const SigRequest *r, Slice query, const char *date, Pairs pairs, Signature *out) {
   Buffer *b = &s->canonical;
   const Pair *payload = NULL;
-  buffer_reset(b, SIZE_MAX);
+  buffer_reset(b, KEEP);
   append(b, r->method);
   buffer_byte(b, '\n');
   canonical_path(s, r->path);
   buffer_byte(b, '\n');
   if (!canonical_query(s, query)) return 0;
-  for (size_t i = 0; i < count; i++) {
-    const Pair *pair = &pairs[i];
+  for (size_t i = 0; i < pairs.count; i++) {
+    const Pair *pair = &pairs.list[i];
     if (i && same_name(pair - 1, pair)) {
       buffer_byte(b, ',');
     } else {
@@ -422,11 +447,11 @@ static int sign_pairs (SigV4 *s, const SigRequest *r, Slice query, const char *d
       buffer_byte(b, ':');
     }
     buffer_append(b, pair->base + pair->value, pair->value_len);
-    if (equals_ignoring_case((Slice){pair->base + pair->name, pair->name_len}, "x-amz-content-sha256")) payload = pair;
+    if (IS_NAME(((Slice){pair->base + pair->name, pair->name_len}), "x-amz-content-sha256")) payload = pair;
   }
   buffer_literal(b, "\n\n");
   size_t signed_from = b->len;
-  append_names(b, pairs, count, ";");
+  append_names(b, pairs, ";");
   size_t signed_len = b->len - signed_from;
   buffer_byte(b, '\n');
   if (r->payload_hash.len)
@@ -440,23 +465,14 @@ static int sign_pairs (SigV4 *s, const SigRequest *r, Slice query, const char *d
 
 int sigv4_sign (SigV4 *s, const SigRequest *r, int64_t time, Signature *out) {
   char date[SIGV4_DATE];
-  Buffer text;
-  int ok = 0;
-  buffer_init(&text);
   sigv4_date(time, date);
-  Pair *pairs = malloc((r->count + 2) * sizeof *pairs);
-  if (pairs) {
-    size_t count = collect_headers(s, &text, r, date, pairs);
-    ok = !text.failed && sign_pairs(s, r, r->query, date, pairs, count, out);
-  }
-  free(pairs);
-  buffer_free(&text);
-  return ok;
+  Pairs pairs = collect_headers(s, r, date);
+  return pairs.list && sign_pairs(s, r, r->query, date, pairs, out);
 }
 
 /* The query with what presigning adds to it, before it is put in order. */
 static void presigned_query (SigV4 *s, const SigRequest *r, const char date[SIGV4_DATE], int64_t expires,
-                             const Pair *pairs, size_t count, Buffer *query) {
+                             Pairs pairs, Buffer *query) {
   append(query, r->query);
   buffer_string(query, r->query.len ? "&X-Amz-Algorithm=" ALGORITHM : "X-Amz-Algorithm=" ALGORITHM);
   buffer_literal(query, "&X-Amz-Credential=");
@@ -472,7 +488,7 @@ static void presigned_query (SigV4 *s, const SigRequest *r, const char date[SIGV
   buffer_literal(query, "&X-Amz-Expires=");
   buffer_count(query, (uint64_t)expires);
   buffer_literal(query, "&X-Amz-SignedHeaders=");
-  append_names(query, pairs, count, "%3B");
+  append_names(query, pairs, "%3B");
   if (s->session_token.len && !s->omit_session_token) {
     buffer_literal(query, "&X-Amz-Security-Token=");
     encode_text(query, s->session_token, 0);
@@ -482,20 +498,11 @@ static void presigned_query (SigV4 *s, const SigRequest *r, const char date[SIGV
 int sigv4_presign (SigV4 *s, const SigRequest *r, int64_t time, int64_t expires, Buffer *query) {
   char date[SIGV4_DATE];
   Signature signature;
-  Buffer text;
-  int ok = 0;
-  buffer_init(&text);
   sigv4_date(time, date);
-  Pair *pairs = malloc((r->count + 2) * sizeof *pairs);
-  if (pairs) {
-    size_t count = collect_headers(s, &text, r, NULL, pairs);
-    presigned_query(s, r, date, expires, pairs, count, query);
-    ok = !text.failed && !query->failed &&
-         sign_pairs(s, r, (Slice){query->data, query->len}, date, pairs, count, &signature);
-  }
-  free(pairs);
-  buffer_free(&text);
-  if (!ok) return 0;
+  Pairs pairs = collect_headers(s, r, NULL);
+  if (!pairs.list) return 0;
+  presigned_query(s, r, date, expires, pairs, query);
+  if (query->failed || !sign_pairs(s, r, (Slice){query->data, query->len}, date, pairs, &signature)) return 0;
   if (s->session_token.len && s->omit_session_token) {
     buffer_literal(query, "&X-Amz-Security-Token=");
     encode_text(query, s->session_token, 0);

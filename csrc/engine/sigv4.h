@@ -39,7 +39,7 @@ typedef struct SigV4 {
   size_t strings_len;
   char date[8]; /* the day that `key` is derived for */
   Hmac key;
-  Buffer canonical, work;
+  Buffer canonical, work, headers, pairs;
 } SigV4;
 
 #define SIGV4_DATE 16 /* 20150830T123600Z */

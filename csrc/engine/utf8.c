@@ -24,6 +24,40 @@ size_t utf8_length (const unsigned char *s, const unsigned char *end) {
   return 4;
 }
 
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+
+/*
+** Characters of one length tend to follow each other: a run of them is read four bytes at a time, the first byte of a
+** character in the lowest ones. What the masks do not know for valid is left for utf8_length to judge.
+*/
+static const unsigned char *skip_run (const unsigned char *s, const unsigned char *end) {
+  while (end - s >= 4) {
+    uint32_t w;
+    memcpy(&w, s, 4);
+    if ((w & 0x00C0C0F0) == 0x008080E0) {
+      if (!(w & 0x200F) || (w & 0x200F) == 0x200D) break; /* overlong, or a surrogate */
+      s += 3;
+    } else if ((w & 0xC0E0) == 0x80C0) {
+      if (!(w & 0x1E)) break; /* overlong */
+      s += 2;
+    } else if (!(w & 0x80)) {
+      s += 1;
+    } else {
+      break;
+    }
+  }
+  return s;
+}
+
+#else
+
+static const unsigned char *skip_run (const unsigned char *s, const unsigned char *end) {
+  (void)end;
+  return s;
+}
+
+#endif
+
 int utf8_valid (const char *text, size_t len) {
   const unsigned char *s = (const unsigned char *)text, *end = s + len;
   while (s < end) {
@@ -35,6 +69,8 @@ int utf8_valid (const char *text, size_t len) {
         continue;
       }
     }
+    s = skip_run(s, end);
+    if (s == end) break;
     size_t n = utf8_length(s, end);
     if (n == 0) return 0;
     s += n;
