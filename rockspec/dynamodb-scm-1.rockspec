@@ -83,6 +83,7 @@ build = {
     ["dynamodb.expression.update"] = "lua/dynamodb/expression/update.lua",
     ["dynamodb.key"] = "lua/dynamodb/key.lua",
     ["dynamodb.model"] = "lua/dynamodb/model.lua",
+    ["dynamodb.options"] = "lua/dynamodb/options.lua",
     ["dynamodb.repeat_safe"] = "lua/dynamodb/repeat_safe.lua",
     ["dynamodb.request"] = "lua/dynamodb/request.lua",
     ["dynamodb.response"] = "lua/dynamodb/response.lua",

@@ -15,5 +15,6 @@ if [[ ${FLAVOUR:-plain} == asan ]]; then
     "LSAN_OPTIONS=suppressions=tools/leaks.supp:print_suppressions=0"
     "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
 fi
+export DYNAMODB_TEST_LUA=$lua
 export LUA_PATH="./lua/?.lua;./lua/?/init.lua;./?.lua;;" LUA_CPATH="./$built/?.so;;"
 attend "${run[@]}" "$(interpreter "$lua")" tools/busted.lua --run=named -o spec/support/report.lua "${options[@]}" "$@"

@@ -4,6 +4,7 @@
 #
 #   ENGINES="dynoxide dynalite dynamodb-local"   more engines        ENDPOINT=URL   any other, nothing is started
 #   SCALE=10   larger numbers    LUAS="5.4"   fewer Luas             SPECS="spec/x_spec.lua"   these files only
+#   TIMEOUT=60   seconds after which a suite is ended and has failed
 . "$(dirname "$0")/common.sh"
 
 export SCALE=${SCALE:-1} DYNAMODB_VECTORS=${DYNAMODB_VECTORS:-../shared/vectors}
@@ -12,7 +13,8 @@ engines=${ENGINES:-dynoxide}
 [[ -z ${ENDPOINT:-} ]] || engines=endpoint
 built=build
 [[ $FLAVOUR == plain ]] || built=build/$FLAVOUR
-results=build/test
+results=$(mktemp -d)
+trap 'stop_all 2> /dev/null; rm -rf "$results"' EXIT
 passed=0 failed=0 pending=0
 
 # suite NAME COMMAND …: one run; adds up its last line `passed=N failed=N pending=N`
@@ -21,14 +23,14 @@ suite () {
   shift
   log=$results/${name//[^a-zA-Z0-9.]/-}.log
   say "$name"
-  attend tools/tee.sh "$log" "$@" || status=$?
+  attend timeout -k 10 "${TIMEOUT:-$((900 * SCALE))}" tools/tee.sh "$log" "$@" || status=$?
   line=$(grep -E '^passed=[0-9]+ failed=[0-9]+' "$log" | tail -n 1 || true)
   if [[ $line =~ ^passed=([0-9]+)\ failed=([0-9]+)(\ pending=([0-9]+))? ]]; then
     passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
     pending=$((pending + ${BASH_REMATCH[4]:-0}))
     [[ $status == 0 || ${BASH_REMATCH[2]} != 0 ]] || { say "$name: exit status $status"; failed=$((failed + 1)); }
   else
-    say "$name: crashed, exit status $status, no summary"
+    say "$name: crashed or took too long, exit status $status, no summary"
     failed=$((failed + 1))
   fi
 }
@@ -36,7 +38,6 @@ suite () {
 tools/setup.sh build engine test
 say "building"
 attend make -j2 ${LUAS:+LUAS="$LUAS"}
-mkdir -p "$results"
 
 luas=()
 for lua in 5.4 luajit 5.3; do
