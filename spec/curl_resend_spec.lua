@@ -47,7 +47,8 @@ describe("a pooled connection that dies after a request was sent on it", functio
 
   it("sees a GET that is not repeat-safe once", function()
     serve "close"
-    local _, code = http.send(pool, http.request(peer, { method = "GET", body = "", head = "Host: h\r\n" , repeat_safe = false }))
+    local get = { method = "GET", body = "", head = "Host: h\r\n", repeat_safe = false }
+    local _, code = http.send(pool, http.request(peer, get))
     assert.equal("ConnectionError", code)
     assert.equal(2, #peer:requests())
   end)

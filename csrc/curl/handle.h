@@ -12,14 +12,14 @@
 #pragma GCC visibility push(hidden)
 
 typedef struct Settings {
-  double connect_timeout;     /* seconds for name resolution, TCP and TLS together */
-  double idle_timeout;        /* seconds without a byte moving in either direction */
-  double max_idle, max_age;   /* seconds a connection may rest, and live */
-  size_t max_response;        /* bytes of head and body */
-  long max_connections;       /* kept open */
-  long buffer_size;           /* of curl's receive buffer */
-  int verify;                 /* the TLS peer's name and chain */
-  char *ca_bundle;            /* owned by the pool; NULL for the system's store */
+  double connect_timeout;   /* seconds for name resolution, TCP and TLS together */
+  double idle_timeout;      /* seconds without a byte moving in either direction */
+  double max_idle, max_age; /* seconds a connection may rest, and live */
+  size_t max_response;      /* bytes of head and body */
+  long max_connections;     /* kept open */
+  long buffer_size;         /* of curl's receive buffer */
+  int verify;               /* the TLS peer's name and chain */
+  char *ca_bundle;          /* owned by the pool; NULL for the system's store */
 } Settings;
 
 typedef struct Request {
@@ -32,7 +32,7 @@ typedef struct Request {
 typedef struct Handle {
   CURL *easy;
   Headers headers;
-  Buffer url;          /* as curl was last told, so that an unchanged one is not parsed again */
+  Buffer url; /* as curl was last told, so that an unchanged one is not parsed again */
   Buffer scratch;
   struct Handle *next; /* in the pool's list of spare handles */
   char error[CURL_ERROR_SIZE];

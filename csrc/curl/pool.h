@@ -14,17 +14,17 @@
 
 typedef struct Pool {
   int open;
-  pid_t owner;           /* the process that opened the connections */
+  pid_t owner; /* the process that opened the connections */
   Settings settings;
-  CURLM *multi;          /* made when first needed */
-  Transfer *running;     /* linked; not owned, each is a userdata */
+  CURLM *multi;      /* made when first needed */
+  Transfer *running; /* linked; not owned, each is a userdata */
   size_t active;
-  Handle *spare;         /* linked; owned */
+  Handle *spare; /* linked; owned */
   size_t spares;
-  int *sockets;          /* open ones, owned by curl until the process forks */
+  int *sockets; /* open ones, owned by curl until the process forks */
   size_t socket_count, socket_capacity;
-  int kicked;            /* a transfer waits for its first turn */
-  int stale;             /* idle connections are not to be trusted any more */
+  int kicked; /* a transfer waits for its first turn */
+  int stale;  /* idle connections are not to be trusted any more */
 } Pool;
 
 /* The settings' ca_bundle becomes the pool's. */

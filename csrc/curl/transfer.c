@@ -203,10 +203,10 @@ void transfer_fail (Transfer *t, const char *code, const char *message) {
 static const char *code_of (const Transfer *t, CURLcode result) {
   switch (result) {
     case CURLE_OPERATION_TIMEDOUT: return "Timeout";
-    case CURLE_WRITE_ERROR:            /* a callback of ours gave up: too large, or out of memory */
-    case CURLE_UNSUPPORTED_PROTOCOL:   /* not HTTP/1.x at all */
+    case CURLE_WRITE_ERROR:          /* a callback of ours gave up: too large, or out of memory */
+    case CURLE_UNSUPPORTED_PROTOCOL: /* not HTTP/1.x at all */
     case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_BAD_CONTENT_ENCODING:   /* garbled chunks */
+    case CURLE_BAD_CONTENT_ENCODING: /* garbled chunks */
     case CURLE_PARTIAL_FILE: return "ResponseError";
     default: return t->head.len > 0 ? "ResponseError" : "ConnectionError"; /* broken in the middle: truncated */
   }

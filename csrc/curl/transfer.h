@@ -19,22 +19,22 @@ typedef struct Transfer {
   Handle *handle;               /* owned while it runs */
   const Settings *settings;     /* the pool's */
   State state;
-  double started, deadline;     /* deadline: HUGE_VAL for none */
-  double moved, sampled;        /* when a byte was last seen to move, and when that was last looked for */
-  curl_off_t counted;           /* what curl had counted, and the kernel still held, at the last look */
+  double started, deadline; /* deadline: HUGE_VAL for none */
+  double moved, sampled;    /* when a byte was last seen to move, and when that was last looked for */
+  curl_off_t counted;       /* what curl had counted, and the kernel still held, at the last look */
   int unsent;
-  long local_port;              /* of the connection, to find its socket by */
-  const char *body;             /* borrowed from the Lua string that the binding anchors */
+  long local_port;  /* of the connection, to find its socket by */
+  const char *body; /* borrowed from the Lua string that the binding anchors */
   size_t body_len, body_read;
   int repeat_safe;
-  int attempts;                 /* curl began to send the request this many times */
-  int head_done;                /* what comes as a header from now on is a trailer */
-  const char *fault;            /* why one of our callbacks stopped curl */
+  int attempts;      /* curl began to send the request this many times */
+  int head_done;     /* what comes as a header from now on is a trailer */
+  const char *fault; /* why one of our callbacks stopped curl */
   Buffer head, content;
-  size_t received;              /* bytes of all heads and of the body */
+  size_t received; /* bytes of all heads and of the body */
   long status;
-  const char *code;             /* of the failure */
-  int sent;                     /* may the request have arrived? */
+  const char *code; /* of the failure */
+  int sent;         /* may the request have arrived? */
   char message[CURL_ERROR_SIZE + 64];
 } Transfer;
 

@@ -147,10 +147,8 @@ int luaopen_support_posix (lua_State *L);
 
 int luaopen_support_posix (lua_State *L) {
   static const luaL_Reg functions[] = {
-    {"spawn", spawn},    {"fork", fork_state}, {"wait", wait_nohang}, {"kill", send_signal},
-    {"exit", exit_now},  {"now", now},         {"cpu", cpu},          {"sleep", nap},
-    {"temporary", temporary},
-    {NULL, NULL},
+    {"spawn", spawn}, {"fork", fork_state}, {"wait", wait_nohang}, {"kill", send_signal},    {"exit", exit_now},
+    {"now", now},     {"cpu", cpu},         {"sleep", nap},        {"temporary", temporary}, {NULL, NULL},
   };
   lua_newtable(L);
   for (const luaL_Reg *f = functions; f->name; f++) {

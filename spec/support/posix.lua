@@ -14,7 +14,7 @@ end
 
 if not succeeds(("test %s -nt %s"):format(library, source)) then
   -- Made under another name first: several runners may be at it.
-  local command = ([[mkdir -p build/spec/%s && o=$(mktemp build/spec/%s/XXXXXX) &&
+  local command = ([[unset LD_PRELOAD; mkdir -p build/spec/%s && o=$(mktemp build/spec/%s/XXXXXX) &&
     cc -std=c11 -O1 -fPIC -shared $(pkg-config --cflags %s 2>/dev/null) -I/usr/include/%s -o $o %s &&
     mv $o %s]]):format(name, name, packages[name], directories[name], source, library)
   assert(succeeds(command), "cannot compile " .. source)

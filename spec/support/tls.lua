@@ -45,8 +45,9 @@ local function new_certificate(name, authority, alternative, valid)
   local base = directory .. "/" .. name
   openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" .. name,
     "-addext", "subjectAltName=" .. alternative, "-keyout", base .. ".key", "-out", base .. ".csr")
-  openssl("ca", "-batch", "-notext", "-config", directory .. "/config", "-cert", directory .. "/" .. authority .. ".pem",
-    "-keyfile", directory .. "/" .. authority .. ".key", "-startdate", valid[1], "-enddate", valid[2],
+  local signer = directory .. "/" .. authority
+  openssl("ca", "-batch", "-notext", "-config", directory .. "/config", "-cert", signer .. ".pem",
+    "-keyfile", signer .. ".key", "-startdate", valid[1], "-enddate", valid[2],
     "-in", base .. ".csr", "-out", base .. ".pem")
 end
 
