@@ -2,6 +2,8 @@
 # Runs C unit tests; each prints its failures and a last line `passed=N failed=N`, without which it counts as one test.
 . "$(dirname "$0")/common.sh"
 
+# An allocation that is too large fails, as it does without a sanitizer.
+export ASAN_OPTIONS=allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 passed=0 failed=0
 for test in "$@"; do
   status=0
