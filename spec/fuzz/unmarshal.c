@@ -1,6 +1,6 @@
 /*
-** core.unmarshal and core.decode on any bytes, in a Lua state: never a crash or a raise, and what is accepted goes round
-** through marshal. The first byte chooses what is called; see the Lua part.
+** core.unmarshal and core.decode on any bytes, in a Lua state: never a crash or a raise, and what is accepted goes
+** round through marshal. The first byte chooses what is called; see the Lua part.
 */
 #include <lauxlib.h>
 #include <lua.h>
