@@ -289,7 +289,9 @@ describe("a connection", function()
   end)
 
   it("is opened anew while older ones still run in a retired pool, which are closed later", function()
-    serve { server.answering(server.response "{}"), server.answering(server.response "{}", 0.2) }
+    local answer = { "send", server.response "{}" }
+    serve { { { "read" }, answer, { "read" }, { "wait", 0.2 }, answer, { "again" } },
+      server.answering(answer[2], 0.2) }
     assert(http.send(pool, http.request(peer)))
     local slow = { pool:start(http.request(peer)), pool:start(http.request(peer)) }
     pool:step(0)

@@ -106,9 +106,12 @@ static int is_connected (const Transfer *t) {
 
 #else
 
-/* Without notice of an attempt, the only connection on which curl never begins again is a new one. */
+/*
+** Without notice of an attempt: a body that was read through the callback keeps curl from beginning again; where there
+** is none, a new connection does, on which curl never begins again.
+*/
 static void watch_attempts (Transfer *t) {
-  curl_easy_setopt(t->handle->easy, CURLOPT_FRESH_CONNECT, t->repeat_safe ? 0L : 1L);
+  curl_easy_setopt(t->handle->easy, CURLOPT_FRESH_CONNECT, t->repeat_safe || t->body_len > 0 ? 0L : 1L);
 }
 
 static int is_connected (const Transfer *t) {

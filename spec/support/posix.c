@@ -27,19 +27,13 @@ static void redirect (const char *name, int flags, int to) {
   if (fd >= 0) dup2(fd, to);
 }
 
-/* A stdin that stays silent for ever: the child itself holds the other end. */
-static void open_stdin (void) {
-  int ends[2];
-  if (pipe(ends) == 0) dup2(ends[0], 0);
-}
-
 /*
-** spawn(words, silent, stdout, stderr, word …, "NAME=value" …) -> pid. Its stdin is empty, or silent; its outputs go to
-** files.
+** spawn(words, stdin, stdout, stderr, word …, "NAME=value" …) -> pid. All three are files; a FIFO as stdin has no end,
+** since the child itself holds its other side open.
 */
 static int spawn (lua_State *L) {
-  int count = (int)luaL_checkinteger(L, 1), silent = lua_toboolean(L, 2);
-  const char *out = luaL_checkstring(L, 3), *err = luaL_checkstring(L, 4);
+  int count = (int)luaL_checkinteger(L, 1);
+  const char *in = luaL_checkstring(L, 2), *out = luaL_checkstring(L, 3), *err = luaL_checkstring(L, 4);
   const char *argv[64] = {NULL};
   luaL_argcheck(L, count > 0 && count < 64, 1, "1 to 63 words expected");
   int settings = lua_gettop(L) - 4 - count;
@@ -52,10 +46,7 @@ static int spawn (lua_State *L) {
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != runner) _exit(126);
-    if (silent)
-      open_stdin();
-    else
-      redirect("/dev/null", O_RDONLY, 0);
+    redirect(in, O_RDWR, 0);
     redirect(out, O_WRONLY | O_CREAT | O_APPEND, 1);
     redirect(err, O_WRONLY | O_CREAT | O_APPEND, 2);
     for (int i = 0; i < settings; i++)
@@ -99,24 +90,33 @@ static int exit_now (lua_State *L) {
   _exit((int)luaL_optinteger(L, 1, 0));
 }
 
-static char directory[64];
-static pid_t owner;
-
-static void remove_directory (void) {
-  char command[128];
-  if (getpid() != owner) return;
-  snprintf(command, sizeof command, "rm -rf '%s'", directory);
-  if (system(command) != 0) perror("rm");
+/* Waits for the end of the process that holds the other end of `alive`, then removes `directory`. */
+static void remove_later (int alive, const char *directory) {
+  char byte;
+  setsid(); /* what ends the runner's process group must not end this */
+  dup2(alive, 0);
+  for (int fd = 1; fd < 1024; fd++)
+    close(fd);
+  while (read(0, &byte, 1) > 0 || errno == EINTR)
+    errno = 0;
+  execlp("rm", "rm", "-rf", directory, (char *)NULL);
+  _exit(127);
 }
 
-/* temporary() -> a directory of this process, removed when it ends, whether the Lua state is closed or not */
+/* temporary() -> a directory of this process, removed when it ends, however that comes about */
 static int temporary (lua_State *L) {
-  if (owner == 0) {
+  static char directory[64]; /* one for all Lua states and spec files */
+  if (!*directory) {
+    int alive[2];
+    char name[sizeof directory];
     const char *parent = getenv("TMPDIR");
-    snprintf(directory, sizeof directory, "%.40s/dynamodb-spec-XXXXXX", parent && *parent ? parent : "/tmp");
-    if (!mkdtemp(directory)) return failure(L);
-    owner = getpid();
-    atexit(remove_directory);
+    snprintf(name, sizeof name, "%.40s/dynamodb-spec-XXXXXX", parent && *parent ? parent : "/tmp");
+    if (pipe2(alive, O_CLOEXEC) != 0 || !mkdtemp(name)) return failure(L);
+    pid_t pid = fork();
+    if (pid < 0) return failure(L);
+    if (pid == 0) remove_later(alive[0], name);
+    close(alive[0]);
+    memcpy(directory, name, sizeof name);
   }
   lua_pushstring(L, directory);
   return 1;

@@ -43,7 +43,7 @@ end
 
 --- Starts a program in the background.
 ---@param command table    { "program", "argument", …, stdout = file?, stderr = file?, env = { NAME = "value" }?,
----                        silent = true? }: stdin is empty; or silent, without an end
+---                        talkative = true? }: stdin is empty, unless the spec is going to `tell` it something
 ---@return table           with `pid`, `stdout` and `stderr` (names of the files that its output goes to)
 function process.start(command)
   local words = {}
@@ -51,8 +51,10 @@ function process.start(command)
   local count = #words
   for name, value in pairs(command.env or {}) do words[#words + 1] = name .. "=" .. value end
   local stdout, stderr = command.stdout or process.temporary(), command.stderr or process.temporary()
-  local pid = assert(posix.spawn(count, command.silent or false, stdout, stderr, (table.unpack or unpack)(words)))
-  return new_process(pid, { stdout = stdout, stderr = stderr })
+  local stdin = command.talkative and process.temporary() or "/dev/null"
+  if command.talkative then assert(os.execute("mkfifo " .. stdin)) end
+  local pid = assert(posix.spawn(count, stdin, stdout, stderr, (table.unpack or unpack)(words)))
+  return new_process(pid, { stdin = stdin, stdout = stdout, stderr = stderr })
 end
 
 --- Runs `f` in a fork of this process. What it returns (a string) or raises is the child's result.
@@ -121,6 +123,14 @@ function process_methods:stop()
     self:kill(SIGKILL)
     self:wait(2)
   end
+end
+
+--- Writes to its stdin, which stays open; it was started as `talkative`.
+---@param text string
+function process_methods:tell(text)
+  local file = assert(io.open(self.stdin, "ab"))
+  file:write(text)
+  file:close()
 end
 
 function process_methods:output() return process.read(self.stdout) end

@@ -72,7 +72,8 @@ end
 --- The file of the authority that clients are to trust.
 function tls.authority() return tls.certificates() .. "/authority.pem" end
 
---- An `openssl s_server` that answers GET with a page, or with `page = false` shows on its stdout what it was sent.
+--- An `openssl s_server` that answers GET with a page; or with `page = false` shows on its stdout what it was sent and
+--- sends what it is told, to one client after the other.
 ---@param certificate string    "good", "other_host", "expired" or "stranger"
 ---@param options table?        { page = true, arguments = { "-tls1_1", … } }
 ---@return table                the process, with `host`, `port`
@@ -81,7 +82,7 @@ function tls.start(certificate, options)
   local base = tls.certificates() .. "/" .. certificate
   local command = {
     "openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", base .. ".pem", "-key", base .. ".key",
-    silent = true, -- at the end of its stdin it would hang up
+    talkative = true, -- at the end of its stdin it would hang up
   }
   if options.page ~= false then command[#command + 1] = "-www" end
   for _, word in ipairs(options.arguments or {}) do command[#command + 1] = word end
@@ -91,47 +92,6 @@ function tls.start(certificate, options)
     assert(child:alive(), "openssl s_server did not start: " .. process.read(child.stderr))
     return tonumber(child:output():match "ACCEPT [^\n]*:(%d+)\n")
   end)
-  return child
-end
-
-local NGINX = [[
-daemon off;
-worker_processes 1;
-master_process off;
-pid %s/nginx.pid;
-error_log stderr warn;
-events { worker_connections 256; }
-http {
-  access_log off;
-  client_body_temp_path %s/body; proxy_temp_path %s/proxy; fastcgi_temp_path %s/fastcgi;
-  uwsgi_temp_path %s/uwsgi; scgi_temp_path %s/scgi;
-  server {
-    listen 127.0.0.1:%d ssl;
-    ssl_certificate %s.pem;
-    ssl_certificate_key %s.key;
-    keepalive_timeout 60s;
-    location / { return 200 "$connection"; }
-  }
-}
-]]
-
---- An nginx with a good certificate that keeps connections open and answers with the connection's number.
----@return table    the process, with `host`, `port`
-function tls.keeping()
-  local socket = require "socket"
-  local base, home = tls.certificates() .. "/good", process.temporary_directory()
-  local probe = assert(socket.bind("127.0.0.1", 0))
-  local port = tonumber((select(2, probe:getsockname())))
-  probe:close()
-  write(home .. "/nginx.conf", NGINX:format(home, home, home, home, home, home, port, base, base))
-  local child = process.start { "nginx", "-p", home, "-e", "stderr", "-c", home .. "/nginx.conf" }
-  child.host, child.port = "127.0.0.1", port
-  assert(process.await(10, function()
-    assert(child:alive(), "nginx did not start: " .. process.read(child.stderr))
-    local client = socket.connect("127.0.0.1", port)
-    if client then client:close() end
-    return client
-  end))
   return child
 end
 
