@@ -144,11 +144,8 @@ static int decode_plain_number (Decoder *d) {
   } else if (!error) {
     double number = decimal_to_double(&decimal);
     lua_pushnumber(d->L, text[0] == '-' && number == 0 ? -0.0 : number);
-  } else { /* beyond a decimal: what a double makes of a terminated copy */
-    char *copy = lua_newuserdata(d->L, len + 1);
-    memcpy(copy, text, len);
-    copy[len] = 0;
-    double number = strtod(copy, NULL);
+  } else { /* beyond a decimal: what a double makes of it */
+    double number = decimal_read_double(text, len, lua_newuserdata(d->L, len + DECIMAL_TEXT));
     if (!isfinite(number)) return scan_fail(&d->scan, "a number that is too large");
     lua_pushnumber(d->L, number);
     lua_remove(d->L, -2);

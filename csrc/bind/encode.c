@@ -292,10 +292,11 @@ typedef enum TableKind { TABLE_ODD, TABLE_EMPTY, TABLE_LIST, TABLE_MAP, TABLE_SE
 /* What the table on top is: by its mark, else by its first key. */
 static TableKind table_kind (Encoder *e, const Frame *frame) {
   lua_State *L = e->L;
+  TableKind empty = TABLE_EMPTY;
   switch (state_kind(L, e->state, -1)) {
     case MT_LIST:
-    case MT_ARRAY:
-    case MT_EMPTY_ARRAY: return TABLE_LIST;
+    case MT_ARRAY: return TABLE_LIST;
+    case MT_EMPTY_ARRAY: empty = TABLE_LIST; break;
     case MT_SET: return TABLE_SET;
     case MT_RAW: return TABLE_RAW;
     case MT_OPERATOR: return fail(e, frame, "an operator of an expression cannot be stored"), TABLE_ODD;
@@ -303,7 +304,7 @@ static TableKind table_kind (Encoder *e, const Frame *frame) {
     default: break;
   }
   lua_pushnil(L);
-  if (!lua_next(L, -2)) return TABLE_EMPTY;
+  if (!lua_next(L, -2)) return empty;
   int type = lua_type(L, -2);
   lua_pop(L, 2);
   if (type == LUA_TNUMBER) return TABLE_LIST;
@@ -466,8 +467,10 @@ static Result encode_elements (Encoder *e, const Frame *frame, SetKind kind, int
 static Result encode_set (Encoder *e, const Frame *frame) {
   static const char *const tags[] = {NULL, "{\"SS\":", "{\"NS\":", "{\"BS\":"};
   lua_State *L = e->L;
-  int count = (int)lua_rawlen(L, -1);
-  if (count == 0) {
+  Keys keys;
+  if (!count_keys(e, frame, &keys)) return FAILED;
+  if (keys.max != keys.count) return fail(e, frame, "a hole in a set");
+  if (keys.count == 0) {
     if (e->options.empty_sets == EMPTY_SETS_OMIT) return SKIPPED;
     if (e->options.empty_sets == EMPTY_SETS_ERROR) return fail(e, frame, "a set cannot be empty");
     buffer_literal(e->out, "{\"NULL\":true}");
@@ -478,7 +481,7 @@ static Result encode_set (Encoder *e, const Frame *frame) {
   lua_pop(L, 1);
   if (!kind) return fail(e, frame, "a set holds strings, numbers or binaries");
   buffer_string(e->out, tags[kind]);
-  return close_value(e, encode_elements(e, frame, kind, count));
+  return close_value(e, encode_elements(e, frame, kind, (int)keys.count));
 }
 
 /* ==} */
@@ -605,11 +608,11 @@ static Result encode_plain (Encoder *e, const Frame *frame) {
   return fail(e, frame, "a %s cannot be written as JSON", luaL_typename(L, -1));
 }
 
-/* An AttributeValue that the caller has spelt out, by the type that it is under. */
+/* An AttributeValue that the caller has spelt out, by the type that it is under; its numbers always go into strings. */
 static Result encode_raw (Encoder *e, const Frame *frame) {
   lua_State *L = e->L;
   const char *tag = frame->key ? frame->key : "";
-  if (strcmp(tag, "N") == 0 && element_kind(e) == SET_NUMBERS) return encode_quoted_digits(e, frame);
+  if (element_kind(e) == SET_NUMBERS) return encode_quoted_digits(e, frame);
   if (lua_istable(L, -1)) {
     TableKind kind = table_kind(e, frame);
     if (kind == TABLE_ODD) return FAILED;
@@ -631,6 +634,7 @@ static Result encode_structured (Encoder *e, const Frame *frame, const Shape *sh
   if (!lua_istable(L, -1)) return fail(e, frame, "a table is expected, got a %s", luaL_typename(L, -1));
   TableKind kind = table_kind(e, frame);
   if (kind == TABLE_ODD) return FAILED;
+  if (!is_list && kind == TABLE_LIST && lua_rawlen(L, -1)) return fail(e, frame, "a map is expected, got a list");
   if (!is_list) return encode_object(e, frame, shape);
   if (kind == TABLE_MAP) return fail(e, frame, "a list is expected, got a table with members");
   return encode_list(e, frame, shape->child ? &e->shape->nodes[shape->child] : &plain_shape, 0);

@@ -1,5 +1,7 @@
 #include "signer.h"
 
+#include <stdio.h>
+
 #include "../engine/sigv4.h"
 
 typedef struct Signer {
@@ -136,16 +138,17 @@ static void check_request (lua_State *L, int arg, SigRequest *r) {
 
 /* ==} */
 
-static int signing_failed (lua_State *L) {
-  return luaL_error(L, "signing failed: out of memory, or OpenSSL refused");
+/*
+** Whatever allocates in Lua may run a finalizer, which may use or close this very signer. So from `is_ready` on a signer is
+** used without such a call in between, and what it gives is copied into a buffer before the next one.
+*/
+static int is_ready (const Signer *s) {
+  return s->open;
 }
 
-static void push_authorization (lua_State *L, const SigV4 *s, const Signature *signature) {
-  Buffer *text = state_borrow(L, WORK_OUT);
-  if (!sigv4_authorization(s, signature, text)) signing_failed(L);
-  lua_pushlstring(L, text->data, text->len);
-  state_return(L, WORK_OUT, text);
-  lua_remove(L, -2);
+static int signing_failed (lua_State *L, const Buffer *borrowed) {
+  state_return(L, WORK_OUT, borrowed);
+  return luaL_error(L, "signing failed: out of memory, OpenSSL refused, or the signer was closed meanwhile");
 }
 
 /* signer:sign(request, unix_time) -> headers to add, by name; signature in hexadecimal */
@@ -155,16 +158,22 @@ static int signer_sign (lua_State *L) {
   Signature signature;
   int64_t time = check_time(L, 3);
   check_request(L, 2, &r);
-  if (!sigv4_sign(&s->sigv4, &r, time, &signature)) return signing_failed(L);
+  Buffer *text = state_borrow(L, WORK_OUT);
+  if (!is_ready(s) || !sigv4_sign(&s->sigv4, &r, time, &signature)) return signing_failed(L, text);
+  sigv4_authorization(&s->sigv4, &signature, text);
+  size_t token = text->len, token_len = s->sigv4.session_token.len;
+  buffer_append(text, s->sigv4.session_token.data, token_len);
+  if (text->failed) return signing_failed(L, text);
   lua_createtable(L, 0, 3);
-  push_authorization(L, &s->sigv4, &signature);
+  lua_pushlstring(L, text->data, token);
   lua_setfield(L, -2, "Authorization");
   lua_pushlstring(L, signature.date, sizeof signature.date);
   lua_setfield(L, -2, "X-Amz-Date");
-  if (s->sigv4.session_token.len) {
-    lua_pushlstring(L, s->sigv4.session_token.data, s->sigv4.session_token.len);
+  if (token_len) {
+    lua_pushlstring(L, text->data + token, token_len);
     lua_setfield(L, -2, "X-Amz-Security-Token");
   }
+  state_return(L, WORK_OUT, text);
   lua_pushlstring(L, signature.hex, sizeof signature.hex);
   return 2;
 }
@@ -178,10 +187,7 @@ static int signer_presign (lua_State *L) {
   luaL_argcheck(L, expires >= 1 && expires <= 604800, 4, "1 to 604800 seconds expected");
   check_request(L, 2, &r);
   Buffer *query = state_borrow(L, WORK_OUT);
-  if (!sigv4_presign(&s->sigv4, &r, time, (int64_t)expires, query)) {
-    state_return(L, WORK_OUT, query);
-    return signing_failed(L);
-  }
+  if (!is_ready(s) || !sigv4_presign(&s->sigv4, &r, time, (int64_t)expires, query)) return signing_failed(L, query);
   lua_pushlstring(L, query->data, query->len);
   state_return(L, WORK_OUT, query);
   return 1;
@@ -230,7 +236,7 @@ static int signer_head (lua_State *L) {
     {HEADER("content-type"), HEADER("application/x-amz-json-1.0")},
     {HEADER("host"), check_line(L, 2)},
     {HEADER("x-amz-date"), {date, sizeof date}},
-    {HEADER("x-amz-security-token"), s->sigv4.session_token},
+    {HEADER("x-amz-security-token"), {0}},
     {HEADER("x-amz-target"), check_line(L, 3)},
   };
   body.data = luaL_checklstring(L, 4, &body.len);
@@ -240,13 +246,15 @@ static int signer_head (lua_State *L) {
   if (!lua_isnoneornil(L, 8)) agent = check_line(L, 8);
   if (!lua_isnoneornil(L, 9)) extra.data = luaL_checklstring(L, 9, &extra.len);
   luaL_argcheck(L, are_lines(extra), 9, "whole header lines, each ended by CRLF, expected");
+  Buffer *head = state_borrow(L, WORK_OUT);
+  if (!is_ready(s)) return signing_failed(L, head);
+  headers[TOKEN].value = s->sigv4.session_token;
   SigHeader signing[COUNT];
   SigRequest r = {.method = HEADER("POST"), .path = HEADER("/"), .body = body, .headers = signing};
   for (int i = 0; i < COUNT; i++)
     if (i != TOKEN || (s->sigv4.session_token.len && !s->sigv4.omit_session_token)) signing[r.count++] = headers[i];
   Signature signature;
-  if (!sigv4_sign_prepared(&s->sigv4, &r, date, &signature)) return signing_failed(L);
-  Buffer *head = state_borrow(L, WORK_OUT);
+  if (!sigv4_sign_prepared(&s->sigv4, &r, date, &signature)) return signing_failed(L, head);
   add_header(head, "Host: ", headers[HOST].value);
   add_header(head, "Content-Type: ", headers[TYPE].value);
   buffer_literal(head, "Content-Length: ");
@@ -262,10 +270,7 @@ static int signer_head (lua_State *L) {
   buffer_literal(head, "Authorization: ");
   sigv4_authorization(&s->sigv4, &signature, head);
   buffer_literal(head, "\r\n");
-  if (head->failed) {
-    state_return(L, WORK_OUT, head);
-    return signing_failed(L);
-  }
+  if (head->failed) return signing_failed(L, head);
   lua_pushlstring(L, head->data, head->len);
   state_return(L, WORK_OUT, head);
   return 1;
@@ -292,7 +297,7 @@ static int signer_new (lua_State *L) {
   v4->double_encode = boolean_field(L, 1, "double_encode", 1);
   v4->omit_session_token = boolean_field(L, 1, "omit_session_token", 0);
   s->open = 1;
-  if (!sigv4_open(v4, &state_get(L)->digest)) return signing_failed(L);
+  if (!sigv4_open(v4, &state_get(L)->digest)) return luaL_error(L, "no signer: out of memory, or OpenSSL refused");
   lua_settop(L, 2);
   return 1;
 }
@@ -309,12 +314,11 @@ static int signer_close (lua_State *L) {
 static int signer_tostring (lua_State *L) {
   const Signer *s = check_signer(L, 1);
   if (!s->open) return lua_pushliteral(L, "dynamodb.signer (closed)"), 1;
-  lua_pushliteral(L, "dynamodb.signer (");
-  lua_pushlstring(L, s->sigv4.region.data, s->sigv4.region.len);
-  lua_pushliteral(L, ", ");
-  lua_pushlstring(L, s->sigv4.service.data, s->sigv4.service.len);
-  lua_pushliteral(L, ")");
-  lua_concat(L, 5);
+  char text[160];
+  Slice region = s->sigv4.region, service = s->sigv4.service;
+  int len = snprintf(text, sizeof text, "dynamodb.signer (%.*s, %.*s)", (int)(region.len < 64 ? region.len : 64),
+                     region.data, (int)(service.len < 64 ? service.len : 64), service.data);
+  lua_pushlstring(L, text, (size_t)len);
   return 1;
 }
 

@@ -12,7 +12,7 @@ void buffer_free (Buffer *b) {
 }
 
 char *buffer_reserve (Buffer *b, size_t extra) {
-  if (extra <= b->cap - b->len) return b->data + b->len;
+  if (b->data && extra <= b->cap - b->len) return b->data + b->len;
   size_t cap = b->cap < 256 ? 256 : b->cap;
   while (cap - b->len < extra) {
     if (cap > SIZE_MAX / 2) return b->failed = 1, NULL;

@@ -32,7 +32,7 @@ static const char *parse_exponent (const char *p, const char *end, long *exponen
   if (p == end) return NULL;
   long value = 0;
   for (; p < end && *p >= '0' && *p <= '9'; p++)
-    if (value < 1000000000) value = value * 10 + (*p - '0');
+    if (value < 100000000) value = value * 10 + (*p - '0');
   *exponent = negative ? -value : value;
   return p;
 }
@@ -139,7 +139,8 @@ DecimalError decimal_from_double (double value, Decimal *d) {
   if (value == 0) return DECIMAL_OK;
   if (!isfinite(value)) return DECIMAL_RANGE;
   double positive = fabs(value);
-  if (positive < 1e15 && positive >= 1e-5 && positive != rint(positive) && few_digits(positive, d)) {
+  if (positive < 0x1p63 && positive == rint(positive)) return decimal_from_integer((int64_t)value, d), DECIMAL_OK;
+  if (positive < 1e15 && positive >= 1e-5 && few_digits(positive, d)) {
     d->negative = value < 0;
     return DECIMAL_OK;
   }
@@ -150,11 +151,10 @@ DecimalError decimal_from_double (double value, Decimal *d) {
     const char *p = text;
     for (; *p != 'e'; p++) /* the decimal point is the locale's: only digits are taken */
       if (*p >= '0' && *p <= '9') digits[len++] = *p;
-    int magnitude = atoi(p + 1);
-    if (magnitude > MAX_MAGNITUDE || magnitude < MIN_MAGNITUDE) return DECIMAL_RANGE;
-    set_digits(d, digits, len, magnitude);
+    set_digits(d, digits, len, atoi(p + 1));
     if (decimal_to_double(d) == positive) break;
   }
+  if (d->magnitude > MAX_MAGNITUDE || d->magnitude < MIN_MAGNITUDE) return DECIMAL_RANGE;
   d->negative = value < 0;
   return DECIMAL_OK;
 }
@@ -186,6 +186,24 @@ double decimal_to_double (const Decimal *d) {
     value = strtod(text, NULL);
   }
   return d->negative ? -value : value;
+}
+
+double decimal_read_double (const char *text, size_t len, char *room) {
+  const char *p = text, *end = text + len;
+  char *out = room;
+  long exponent = 0, fraction = 0;
+  int past_point = 0;
+  for (; p < end && *p != 'e' && *p != 'E'; p++) {
+    if (*p == '.') {
+      past_point = 1;
+    } else {
+      *out++ = *p;
+      fraction += past_point;
+    }
+  }
+  if (p < end) parse_exponent(p, end, &exponent);
+  snprintf(out, DECIMAL_TEXT, "e%ld", exponent - fraction);
+  return strtod(room, NULL);
 }
 
 int decimal_is_double (const Decimal *d, double *value) {

@@ -28,7 +28,7 @@ const char *decimal_message (DecimalError error);
 DecimalError decimal_parse (const char *text, size_t len, Decimal *d);
 void decimal_from_integer (int64_t value, Decimal *d);
 
-/* The shortest decimal that reads back as `value`. NaN and infinities are DECIMAL_RANGE. */
+/* Whole numbers within int64 as they are, else the shortest decimal that reads back. NaN, infinities: DECIMAL_RANGE. */
 DecimalError decimal_from_double (double value, Decimal *d);
 
 /* 1 when `d` is a whole number that fits. */
@@ -36,6 +36,9 @@ int decimal_to_integer (const Decimal *d, int64_t *value);
 
 /* The nearest double. */
 double decimal_to_double (const Decimal *d);
+
+/* The nearest double of any JSON number, however long, in any locale; `room` takes len + DECIMAL_TEXT characters. */
+double decimal_read_double (const char *text, size_t len, char *room);
 
 /* Does the nearest double write back as just this decimal? Then it is in *value. */
 int decimal_is_double (const Decimal *d, double *value);

@@ -34,7 +34,7 @@ int digest_sha256 (Digest *d, const void *bytes, size_t len, unsigned char out[D
 }
 
 int hmac_open (Hmac *h, const Digest *d) {
-  h->context = EVP_MAC_CTX_new(d->hmac);
+  h->context = d->hmac ? EVP_MAC_CTX_new(d->hmac) : NULL; /* none when the state is being closed */
   return h->context != NULL;
 }
 

@@ -1,5 +1,6 @@
 --- The public test vectors, which are not a part of this repository. A spec that does not find them is pending.
 local cjson = require "cjson"
+local lfs = require "lfs"
 
 local vectors = { root = os.getenv "DYNAMODB_VECTORS" or "../shared/vectors" }
 
@@ -20,6 +21,19 @@ end
 function vectors.json(path)
   local text = vectors.read(path)
   return text and cjson.decode(text)
+end
+
+--- The names in one folder, sorted; none when the vectors are absent.
+---@param path string
+---@return string[]
+function vectors.list(path)
+  local names, folder = {}, vectors.root .. "/" .. path
+  if lfs.attributes(folder, "mode") ~= "directory" then return names end
+  for name in lfs.dir(folder) do
+    if name:sub(1, 1) ~= "." then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
 end
 
 vectors.null = cjson.null
