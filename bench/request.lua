@@ -34,7 +34,7 @@ end
 local function start_node(port)
   local fifo = directory .. "node." .. core.uuid()
   os.execute("mkfifo " .. fifo)
-  local output = assert(io.popen(("node bench/node.mjs %d < %s"):format(port, fifo), "r"))
+  local output = assert(io.popen(("node --no-warnings bench/node.mjs %d < %s"):format(port, fifo), "r"))
   local input = assert(io.open(fifo, "w"))
   os.remove(fifo)
   local function run(n)
