@@ -1,4 +1,4 @@
---- Finalizers run in the middle of other calls, at any allocation. What they do with the core must not be noticed there.
+--- Finalizers run in the middle of other calls, at any allocation: what they do with the core must not show there.
 local core = require "dynamodb.core"
 local finalizer = require "spec.support.finalizer"
 

@@ -163,8 +163,20 @@ static int enter (Decoder *d) {
   return 1;
 }
 
-/* Pairs that wait on the stack above `table` go into it. */
-static void flush_pairs (lua_State *L, int table) {
+/*
+** Pairs that wait on the stack above `table` go into it. In plain JSON the last of members with one name must win, as it
+** does elsewhere; items have no two attributes of a name, so the shorter way, from the top down, will do.
+*/
+static void flush_pairs (lua_State *L, int table, const Shape *shape) {
+  if (shape->kind == SHAPE_PLAIN) {
+    int top = lua_gettop(L);
+    for (int pair = table + 1; pair < top; pair += 2) {
+      lua_pushvalue(L, pair);
+      lua_pushvalue(L, pair + 1);
+      lua_rawset(L, table);
+    }
+    lua_settop(L, table);
+  }
   while (lua_gettop(L) > table)
     lua_rawset(L, table);
 }
@@ -212,7 +224,7 @@ static int decode_object (Decoder *d, const Shape *shape) {
           if (!made) make_table(L, base, 0, 2 * PENDING);
           made = 1;
           pending = 0;
-          flush_pairs(L, base + 1);
+          flush_pairs(L, base + 1, shape);
         }
       }
       char c = scan_peek(s);
@@ -223,7 +235,7 @@ static int decode_object (Decoder *d, const Shape *shape) {
     s->p++;
   }
   if (!made) make_table(L, base, 0, pending);
-  flush_pairs(L, base + 1);
+  flush_pairs(L, base + 1, shape);
   d->depth--;
   return 1;
 }
@@ -331,7 +343,9 @@ static Tag compact_tag (Scanner *s) {
   size_t len = p[3] == '"' ? 1 : p[4] == '"' ? 2 : p[6] == '"' ? 4 : 0;
   if (len == 0 || p[len + 3] != ':') return TAG_NONE;
   Tag tag = tag_of(p + 2, len);
-  if (tag) s->p += len + 4;
+  p += len + 4;
+  if (tag == TAG_NONE || p == s->end || *p == 'n') return TAG_NONE; /* null: as good as absent */
+  s->p = p;
   return tag;
 }
 
