@@ -139,7 +139,7 @@ DecimalError decimal_from_double (double value, Decimal *d) {
   if (value == 0) return DECIMAL_OK;
   if (!isfinite(value)) return DECIMAL_RANGE;
   double positive = fabs(value);
-  if (positive < 0x1p63 && positive == rint(positive)) return decimal_from_integer((int64_t)value, d), DECIMAL_OK;
+  if (value < 0x1p63 && value >= -0x1p63 && value == rint(value)) return decimal_from_integer((int64_t)value, d), DECIMAL_OK;
   if (positive < 1e15 && positive >= 1e-5 && few_digits(positive, d)) {
     d->negative = value < 0;
     return DECIMAL_OK;
