@@ -140,12 +140,12 @@ describe("signer:head", function()
   local BODY = '{"TableName":"t"}'
   local TIME = signing.time "20261122T220503Z"
 
-  local function both(changes)
+  local function both(changes, path)
     local s = signer(changes)
     local head = s:head("dynamodb.us-east-1.amazonaws.com", "DynamoDB_20120810.GetItem", BODY, TIME,
-      "0b2b8c29-0d5e-4a6b-8d2b-3c8f1f6f9a11", "attempt=1; max=4", "agent/1", "X-Extra: 1\r\n")
+      "0b2b8c29-0d5e-4a6b-8d2b-3c8f1f6f9a11", "attempt=1; max=4", "agent/1", "X-Extra: 1\r\n", path)
     local headers = s:sign({
-      method = "POST", path = "/", body = BODY,
+      method = "POST", path = path or "/", body = BODY,
       headers = {
         { "Host", "dynamodb.us-east-1.amazonaws.com" }, { "Content-Type", "application/x-amz-json-1.0" },
         { "X-Amz-Target", "DynamoDB_20120810.GetItem" }, { "amz-sdk-request", "attempt=1; max=4" },
@@ -165,6 +165,12 @@ describe("signer:head", function()
       assert.are.equal(changes.session_token, headers["X-Amz-Security-Token"])
     end)
   end
+
+  it("signs the path of an endpoint that has one", function()
+    local head, headers = both({}, "/stage one/x")
+    assert.are.equal(headers.Authorization, core.header("\n" .. head, "authorization"))
+    assert.are_not.equal(headers.Authorization, select(2, both {}).Authorization)
+  end)
 
   it("gives every header once, on a line of its own", function()
     local head, seen = both { session_token = "t" }, {}

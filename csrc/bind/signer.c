@@ -222,14 +222,14 @@ static int are_lines (Slice s) {
   { text, sizeof(text) - 1 }
 
 /*
-** signer:head(host, target, body, unix_time, invocation_id, sdk_request, user_agent, extra) -> the request's headers.
+** signer:head(host, target, body, unix_time, invocation_id, sdk_request, user_agent, extra, path) -> the headers.
 ** The headers to sign stand in order here, so that none is copied, lowered or sorted.
 */
 static int signer_head (lua_State *L) {
   Signer *s = open_signer(L, 1);
   enum { INVOCATION, ATTEMPT, TYPE, HOST, DATE, TOKEN, TARGET, COUNT };
   char date[SIGV4_DATE];
-  Slice body, extra = {"", 0}, agent = {"", 0};
+  Slice body, extra = {"", 0}, agent = {"", 0}, path = HEADER("/");
   SigHeader headers[COUNT] = {
     {HEADER("amz-sdk-invocation-id"), {0}},
     {HEADER("amz-sdk-request"), {0}},
@@ -245,12 +245,13 @@ static int signer_head (lua_State *L) {
   headers[ATTEMPT].value = check_line(L, 7);
   if (!lua_isnoneornil(L, 8)) agent = check_line(L, 8);
   if (!lua_isnoneornil(L, 9)) extra.data = luaL_checklstring(L, 9, &extra.len);
+  if (!lua_isnoneornil(L, 10)) path = check_line(L, 10);
   luaL_argcheck(L, are_lines(extra), 9, "whole header lines, each ended by CRLF, expected");
   Buffer *head = state_borrow(L, WORK_OUT);
   if (!is_ready(s)) return signing_failed(L, head);
   headers[TOKEN].value = s->sigv4.session_token;
   SigHeader signing[COUNT];
-  SigRequest r = {.method = HEADER("POST"), .path = HEADER("/"), .body = body, .headers = signing};
+  SigRequest r = {.method = HEADER("POST"), .path = path, .body = body, .headers = signing};
   for (int i = 0; i < COUNT; i++)
     if (i != TOKEN || (s->sigv4.session_token.len && !s->sigv4.omit_session_token)) signing[r.count++] = headers[i];
   Signature signature;

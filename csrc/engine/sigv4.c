@@ -165,6 +165,10 @@ static void normalize_path (Buffer *b, Slice path) {
 
 static void canonical_path (SigV4 *s, Slice path) {
   if (path.len == 0) path = TEXT("/");
+  if (path.len == 1 && path.data[0] == '/') {
+    buffer_byte(&s->canonical, '/');
+    return;
+  }
   if (s->normalize_path) {
     buffer_reset(&s->work, KEEP);
     normalize_path(&s->work, path);
@@ -373,7 +377,9 @@ int sigv4_sign_prepared (SigV4 *s, const SigRequest *r, const char date[SIGV4_DA
   Buffer *b = &s->canonical;
   buffer_reset(b, KEEP);
   append(b, r->method);
-  buffer_literal(b, "\n/\n\n");
+  buffer_byte(b, '\n');
+  canonical_path(s, r->path);
+  buffer_literal(b, "\n\n");
   for (size_t i = 0; i < r->count; i++) {
     append(b, r->headers[i].name);
     buffer_byte(b, ':');

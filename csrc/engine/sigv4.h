@@ -62,7 +62,7 @@ void sigv4_close (SigV4 *s);
 */
 int sigv4_sign (SigV4 *s, const SigRequest *r, int64_t time, Signature *out);
 
-/* The same for headers that are sorted, lower-case, trimmed and unique, date and token among them; the path is "/". */
+/* The same for headers that are sorted, lower-case, trimmed and unique, date and token among them; without a query. */
 int sigv4_sign_prepared (SigV4 *s, const SigRequest *r, const char date[SIGV4_DATE], Signature *out);
 
 /* Appends the whole query string of a presigned URL that is good for `expires` seconds to `query`. */

@@ -200,8 +200,9 @@ function signer:presign(request, unix_time, expires) end
 ---@param sdk_request string      "attempt=1; max=4"
 ---@param user_agent? string
 ---@param extra? string           complete lines that are sent, but not signed
+---@param path? string            of the endpoint; "/"
 ---@return string head
-function signer:head(host, target, body, unix_time, invocation_id, sdk_request, user_agent, extra) end
+function signer:head(host, target, body, unix_time, invocation_id, sdk_request, user_agent, extra, path) end
 
 --- Wipes the keys from memory; the signer cannot be used any more. The collector does the same.
 function signer:close() end

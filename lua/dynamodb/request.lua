@@ -113,7 +113,7 @@ local function attempt(client, call, number, maximum)
   local signer = signer_for(client, credentials, endpoint.signing_region(client.region.value))
   local sdk_request = ("attempt=%d; max=%d"):format(number, maximum)
   local head = signer:head(target.authority, call.target, call.body, runtime:time(), call.invocation_id, sdk_request,
-    client.user_agent, "Accept-Encoding: identity\r\n")
+    client.user_agent, "Accept-Encoding: identity\r\n", target.path)
   local answer
   answer, err = runtime:send({
     method = "POST",
