@@ -101,7 +101,7 @@ $(BUILD)/asan/unit/%: spec/engine/%.c $(ENGINE_OBJECTS)
 
 ##  asan     every spec under ASan, UBSan and an aggressive collector
 asan:
-	@FLAVOUR=asan tools/test.sh
+	@FLAVOUR=asan LUAS="$(filter-out 5.3,$(LUAS))" tools/test.sh
 
 ##  fuzz     each target of spec/fuzz for FUZZ_SECONDS (60) with libFuzzer, ASan and UBSan; corpus in cache/fuzz
 fuzz:

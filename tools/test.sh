@@ -12,27 +12,27 @@ export FLAVOUR=${FLAVOUR:-plain}
 engines=${ENGINES:-dynoxide}
 [[ -z ${ENDPOINT:-} ]] || engines=endpoint
 built=build
-[[ $FLAVOUR == plain ]] || built=build/$FLAVOUR
+seconds=900
+[[ $FLAVOUR == plain ]] || { built=build/$FLAVOUR; seconds=3600; }
 results=$(mktemp -d)
 trap 'stop_all 2> /dev/null; rm -rf "$results"' EXIT
 passed=0 failed=0 pending=0
+timeout=${TIMEOUT:-$((seconds * SCALE))}
 
-# suite NAME COMMAND …: one run; adds up its last line `passed=N failed=N pending=N`
+# suite NAME COMMAND …: one run; adds up its lines `passed=N failed=N pending=N`
 suite () {
-  local name=$1 status=0 line log
+  local name=$1 status=0 log=$results/log good=0 bad=0 open=0 lines=0 one two three
   shift
-  log=$results/${name//[^a-zA-Z0-9.]/-}.log
   say "$name"
-  attend timeout -k 10 "${TIMEOUT:-$((900 * SCALE))}" tools/tee.sh "$log" "$@" || status=$?
-  line=$(grep -E '^passed=[0-9]+ failed=[0-9]+' "$log" | tail -n 1 || true)
-  if [[ $line =~ ^passed=([0-9]+)\ failed=([0-9]+)(\ pending=([0-9]+))? ]]; then
-    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
-    pending=$((pending + ${BASH_REMATCH[4]:-0}))
-    [[ $status == 0 || ${BASH_REMATCH[2]} != 0 ]] || { say "$name: exit status $status"; failed=$((failed + 1)); }
-  else
-    say "$name: crashed or took too long, exit status $status, no summary"
-    failed=$((failed + 1))
+  attend timeout -k 10 "$timeout" tools/tee.sh "$log" "$@" || status=$?
+  while IFS='= ' read -r _ one _ two _ three; do
+    good=$((good + one)) bad=$((bad + two)) open=$((open + three)) lines=$((lines + 1))
+  done < <(grep -E '^passed=[0-9]+ failed=[0-9]+ pending=[0-9]+$' "$log" || true)
+  if [[ $lines == 0 || ( $status != 0 && $bad == 0 ) ]]; then
+    say "$name: crashed or took too long, exit status $status"
+    bad=$((bad + 1))
   fi
+  passed=$((passed + good)) failed=$((failed + bad)) pending=$((pending + open))
 }
 
 tools/setup.sh build engine test
