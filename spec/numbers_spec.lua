@@ -38,8 +38,9 @@ describe("a decoded N", function()
 
   it("is a float where the float's shortest form is the same decimal", function()
     for text, number in pairs { ["0.1"] = 0.1, ["1.5"] = 1.5, ["-2.5e-7"] = -2.5e-7,
-                                ["0.30000000000000004"] = 0.1 + 0.2, ["1e-130"] = 1e-130, ["3.141592653589793"] = 3.141592653589793,
-                                ["0.10"] = 0.1, ["123456789012345.5"] = 123456789012345.5 } do
+                                ["0.30000000000000004"] = 0.1 + 0.2, ["1e-130"] = 1e-130,
+                                ["3.141592653589793"] = 3.141592653589793, ["0.10"] = 0.1,
+                                ["123456789012345.5"] = 123456789012345.5 } do
       assert.are.equal(number, decoded(text))
       if math_type then assert.are.equal("float", math_type(decoded(text))) end
     end
@@ -161,8 +162,8 @@ end)
 describe("a written number", function()
   it("is the shortest decimal that reads back", function()
     for text, number in pairs { ["0.1"] = 0.1, ["1e-7"] = 1e-7, ["0.000001"] = 1e-6, ["1.5"] = 1.5,
-                                ["-0.30000000000000004"] = -(0.1 + 0.2), ["123456789.123"] = 123456789.123, ["1e-130"] = 1e-130, ["100"] = 1e2, ["0"] = -0.0,
-                                ["5e-10"] = 5e-10 } do
+                                ["-0.30000000000000004"] = -(0.1 + 0.2), ["123456789.123"] = 123456789.123,
+                                ["1e-130"] = 1e-130, ["100"] = 1e2, ["0"] = -0.0, ["5e-10"] = 5e-10 } do
       assert.are.equal('{"N":"' .. text .. '"}', core.marshal_value(number))
     end
   end)

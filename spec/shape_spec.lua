@@ -23,8 +23,8 @@ describe("core.shape", function()
 
   it("raises for any other text", function()
     for _, bad in ipairs { "", " ", "x", "(", "()", "(A", "(A,", "(A,)", "(A i", "[", "[v", "{i", "v v", "(A))",
-                           "(A i v)", "i]", "(a-b)", "[[", "\0", "(A\0)", ("["):rep(40) .. ("]"):rep(40), "(" .. ("a"):rep(256) .. ")",
-                           "(" .. ("abcdefghi,"):rep(7000) .. "a)" } do
+                           "(A i v)", "i]", "(a-b)", "[[", "\0", "(A\0)", ("["):rep(40) .. ("]"):rep(40),
+                           "(" .. ("a"):rep(256) .. ")", "(" .. ("abcdefghi,"):rep(7000) .. "a)" } do
       assert.error_matches(function() core.shape(bad) end, "bad shape")
     end
     assert.has_error(function() core.shape() end)
@@ -67,7 +67,8 @@ describe("core.encode", function()
   it("refuses names that are nearly known ones, if it is strict", function()
     local ending = ": unknown member; %s is meant? (strict = false sends it as it is)"
     for name, meant in pairs { Tablename = "TableName", TabelName = "TableName", TableNames = "TableName",
-                               ableName = "TableName", TableNane = "TableName", key = "Key", Keys = "Key", KEY = "Key", Kye = "Key" } do
+                               ableName = "TableName", TableNane = "TableName", key = "Key", Keys = "Key",
+                               KEY = "Key", Kye = "Key" } do
       local body, message = core.encode(GET, { [name] = "x" }, nil, true)
       assert.is_nil(body)
       assert.are.equal(name .. ending:format(meant), message)
@@ -119,7 +120,8 @@ describe("core.decode", function()
 
   it("gives nothing of a body that is wrong", function()
     for _, bad in ipairs { "[]", "null", "1", '"x"', "{", '{"Item":[]}', '{"Item":{"a":null}}', '{"Item":{"a":"x"}}',
-                           "{}{}", " ", '{"Item":{"a":{"S":"x"}}', '{"Item":"x"}', '{"Responses":{"t":{}}}', "<html>", "\0" } do
+                           "{}{}", " ", '{"Item":{"a":{"S":"x"}}', '{"Item":"x"}', '{"Responses":{"t":{}}}', "<html>",
+                           "\0" } do
       local got, message = core.decode(ANSWER, bad)
       assert.is_nil(got)
       assert.is_string(message)
