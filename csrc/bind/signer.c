@@ -79,6 +79,7 @@ static int64_t check_time (lua_State *L, int arg) {
 
 /* A header's value: of a line, or of several when each but the first starts with a blank. */
 static int is_header_value (Slice s) {
+  if (is_line(s.data, s.len)) return 1;
   for (size_t i = 0; i < s.len; i++) {
     char c = s.data[i];
     if (c == '\r' && i + 1 < s.len && s.data[i + 1] == '\n') continue;
