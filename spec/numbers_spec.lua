@@ -46,6 +46,13 @@ describe("a decoded N", function()
     end
   end)
 
+  it("is a float also where powers of two hide their shortest form", function()
+    for text, number in pairs { ["5.960464477539063e-8"] = 2^-24, ["5.684341886080802e-14"] = 2^-44 } do
+      assert.are.equal(number, decoded(text))
+      assert.are.equal('{"N":"' .. text .. '"}', core.marshal_value(number))
+    end
+  end)
+
   it("is boxed where a float would be another decimal", function()
     for _, text in ipairs { "0.1000000000000000055511151231257827", "3.1415926535897932", "0.30000000000000005",
                             "1.00000000000000000001", "9007199254740993.5" } do

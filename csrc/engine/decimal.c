@@ -134,12 +134,29 @@ static int few_digits (double value, Decimal *d) {
   return 0;
 }
 
+/*
+** A power of two lies nearer to the double below it than to the one above, so that the decimal that follows the nearest one
+** of 16 digits may read back where that one does not.
+*/
+static int next_reads_back (double value, char digits[16], int magnitude, Decimal *d) {
+  int exponent, i = 15;
+  if (frexp(value, &exponent) != 0.5) return 0;
+  while (i > 0 && digits[i] == '9')
+    digits[i--] = '0';
+  if (digits[i]++ == '9') return 0;
+  set_digits(d, digits, 16, magnitude);
+  return decimal_to_double(d) == value;
+}
+
 DecimalError decimal_from_double (double value, Decimal *d) {
   memset(d, 0, sizeof *d);
   if (value == 0) return DECIMAL_OK;
   if (!isfinite(value)) return DECIMAL_RANGE;
   double positive = fabs(value);
-  if (value < 0x1p63 && value >= -0x1p63 && value == rint(value)) return decimal_from_integer((int64_t)value, d), DECIMAL_OK;
+  if (value < 0x1p63 && value >= -0x1p63 && value == rint(value)) {
+    decimal_from_integer((int64_t)value, d);
+    return DECIMAL_OK;
+  }
   if (positive < 1e15 && positive >= 1e-5 && few_digits(positive, d)) {
     d->negative = value < 0;
     return DECIMAL_OK;
@@ -151,8 +168,10 @@ DecimalError decimal_from_double (double value, Decimal *d) {
     const char *p = text;
     for (; *p != 'e'; p++) /* the decimal point is the locale's: only digits are taken */
       if (*p >= '0' && *p <= '9') digits[len++] = *p;
-    set_digits(d, digits, len, atoi(p + 1));
+    int magnitude = atoi(p + 1);
+    set_digits(d, digits, len, magnitude);
     if (decimal_to_double(d) == positive) break;
+    if (precision == 16 && next_reads_back(positive, digits, magnitude, d)) break;
   }
   if (d->magnitude > MAX_MAGNITUDE || d->magnitude < MIN_MAGNITUDE) return DECIMAL_RANGE;
   d->negative = value < 0;
