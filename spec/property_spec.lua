@@ -3,7 +3,7 @@ local core = require "dynamodb.core"
 local equal = require "spec.support.equal"
 local generate = require "spec.support.generate"
 
-local SCALE = tonumber(os.getenv "SCALE") or 1
+local SCALE = (tonumber(os.getenv "SCALE") or 1) * (os.getenv "FLAVOUR" == "asan" and 1 / 50 or 1)
 local SEED = tonumber(os.getenv "SEED") or 20261122
 
 --- Runs `holds` on `count` values that `make` gives; a fault is shown with the smallest value that has it.

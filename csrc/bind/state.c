@@ -52,7 +52,9 @@ Buffer *state_borrow (lua_State *L, int which) {
 
 void state_return (lua_State *L, int which, const Buffer *b) {
   State *state = state_get(L);
-  if (b == &state->work[which]) state->lent[which] = 0;
+  if (b != &state->work[which]) return;
+  state->lent[which] = 0;
+  if (state->closed) buffer_free(&state->work[which]);
 }
 
 static int state_gc (lua_State *L) {
@@ -60,6 +62,7 @@ static int state_gc (lua_State *L) {
   buffer_free(&state->work[0]);
   buffer_free(&state->work[1]);
   digest_close(&state->digest);
+  state->closed = 1;
   return 0;
 }
 

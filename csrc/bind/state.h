@@ -34,6 +34,7 @@ typedef struct State {
   Digest digest;
   Buffer work[2]; /* lent out one after the other, see state_borrow */
   int lent[2];
+  int closed; /* finalizers of older objects may still call, but nothing is kept any more */
 } State;
 
 #define WORK_OUT 0

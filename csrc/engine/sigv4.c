@@ -31,7 +31,9 @@ int sigv4_open (SigV4 *s, Digest *digest) {
     to += fields[i]->len;
   }
   s->digest = digest;
-  return hmac_open(&s->key, digest);
+  if (hmac_open(&s->key, digest)) return 1;
+  sigv4_close(s);
+  return 0;
 }
 
 void sigv4_close (SigV4 *s) {
