@@ -19,8 +19,8 @@ export DYNAMODB_TEST_LUA=$lua
 export LUA_PATH="./lua/?.lua;./lua/?/init.lua;./?.lua;;" LUA_CPATH="./$built/?.so;;"
 specs () {
   local status=0
-  attend "${run[@]}" "$(interpreter "$lua")" tools/busted.lua --run=named -o spec/support/report.lua "${options[@]}" "$@" ||
-    status=$?
+  attend "${run[@]}" "$(interpreter "$lua")" tools/busted.lua --run=named -o spec/support/report.lua \
+    "${options[@]}" "$@" || status=$?
   [[ $status -le 1 ]] || { echo "exit status $status"; echo "passed=0 failed=1 pending=0"; }
   [[ $status == 0 ]] || verdict=1
 }

@@ -164,8 +164,8 @@ static int enter (Decoder *d) {
 }
 
 /*
-** Pairs that wait on the stack above `table` go into it. In plain JSON the last of members with one name must win, as it
-** does elsewhere; items have no two attributes of a name, so the shorter way, from the top down, will do.
+** Pairs that wait on the stack above `table` go into it. In plain JSON the last of members with one name must win, as
+** it does elsewhere; items have no two attributes of a name, so the shorter way, from the top down, will do.
 */
 static void flush_pairs (lua_State *L, int table, const Shape *shape) {
   if (shape->kind == SHAPE_PLAIN) {

@@ -135,8 +135,8 @@ static int few_digits (double value, Decimal *d) {
 }
 
 /*
-** A power of two lies nearer to the double below it than to the one above, so that the decimal that follows the nearest one
-** of 16 digits may read back where that one does not.
+** A power of two lies nearer to the double below it than to the one above, so that the decimal that follows the nearest
+** one of 16 digits may read back where that one does not.
 */
 static int next_reads_back (double value, char digits[16], int magnitude, Decimal *d) {
   int exponent, i = 15;
@@ -153,7 +153,7 @@ DecimalError decimal_from_double (double value, Decimal *d) {
   if (value == 0) return DECIMAL_OK;
   if (!isfinite(value)) return DECIMAL_RANGE;
   double positive = fabs(value);
-  if (value < 0x1p63 && value >= -0x1p63 && value == rint(value)) {
+  if (value < 9223372036854775808.0 && value >= -9223372036854775808.0 && value == rint(value)) {
     decimal_from_integer((int64_t)value, d);
     return DECIMAL_OK;
   }
