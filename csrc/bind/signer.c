@@ -140,8 +140,8 @@ static void check_request (lua_State *L, int arg, SigRequest *r) {
 /* ==} */
 
 /*
-** Whatever allocates in Lua may run a finalizer, which may use or close this very signer. So from `is_ready` on a signer
-** is used without such a call in between, and what it gives is copied into a buffer before the next one.
+** Whatever allocates in Lua may run a finalizer, which may use or close this very signer. So from `is_ready` on a
+** signer is used without such a call in between, and what it gives is copied into a buffer before the next one.
 */
 static int is_ready (const Signer *s) {
   return s->open;

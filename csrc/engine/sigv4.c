@@ -479,8 +479,8 @@ int sigv4_sign (SigV4 *s, const SigRequest *r, int64_t time, Signature *out) {
 }
 
 /* The query with what presigning adds to it, before it is put in order. */
-static void presigned_query (SigV4 *s, const SigRequest *r, const char date[SIGV4_DATE], int64_t expires,
-                             Pairs pairs, Buffer *query) {
+static void presigned_query (SigV4 *s, const SigRequest *r, const char date[SIGV4_DATE], int64_t expires, Pairs pairs,
+                             Buffer *query) {
   append(query, r->query);
   buffer_string(query, r->query.len ? "&X-Amz-Algorithm=" ALGORITHM : "X-Amz-Algorithm=" ALGORITHM);
   buffer_literal(query, "&X-Amz-Credential=");
