@@ -12,7 +12,6 @@ if [[ ${FLAVOUR:-plain} == asan ]]; then
   options=(--helper=spec/support/collector.lua)
   run=(env "LD_PRELOAD=$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
     "ASAN_OPTIONS=exitcode=99:detect_leaks=1:detect_stack_use_after_return=1"
-    "LSAN_OPTIONS=suppressions=tools/leaks.supp:print_suppressions=0"
     "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
 fi
 export DYNAMODB_TEST_LUA=$lua
