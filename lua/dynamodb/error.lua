@@ -13,8 +13,8 @@ local error_mt = { __name = "dynamodb.Error", __index = error_methods }
 ---@field retryable boolean    may the same call succeed a moment later, and do no harm?
 ---@field attempts integer?    how often it was tried
 ---@field waited number?       seconds between the attempts
----@field stopped_by string?   why it was not tried again though it might help: "max_attempts", "quota" (the client's, see
----                            `connect`), "deadline" or "ambiguous"
+---@field stopped_by string?   why it was not tried again though that might help: "max_attempts", "quota" (what a client
+---                            may spend on retries), "deadline" or "ambiguous"
 ---@field item table?          the item that made a condition fail, decoded
 ---@field reasons table[]?     of a cancelled transaction, in request order: `{ code=, message=, item= }`
 ---@field throttling table[]?  of a throttled request: `{ reason=, resource= }`

@@ -36,7 +36,7 @@ end
 
 --- The service refuses what the function gave: it is asked again anyway.
 ---@return boolean
-function callback_methods:invalidate()
+function callback_methods.invalidate()
   return true
 end
 
