@@ -300,7 +300,7 @@ describe("core.retry", function()
       for _ = 1, 10 do
         local deadline = random(3) > 1 and now + random() * 8 or nil
         local call = policy:call { safe = random(2) == 1, deadline = deadline }
-        local attempts, verdict, delay = 0, nil, nil
+        local attempts, verdict = 0, nil
         repeat
           local wait = call:wait(now)
           assert.is_true(wait >= 0 and wait <= 2.001, seed)
@@ -309,6 +309,7 @@ describe("core.retry", function()
             attempts = attempts + 1
             now = now + random() * 0.2
             local before = policy:quota()
+            local delay
             verdict, delay = call:outcome({
               ok = random(4) == 1, status = ({ 400, 500, 503, 429 })[random(4)], code = codes[random(#codes)],
               sent = random(2) == 1, refreshed = random(2) == 1,

@@ -7,7 +7,7 @@
 
 /* {==== Classes of failures ==== */
 
-/* Source: retryable errors of the AWS SDKs' standard mode, and of DynamoDB's model; the last line of transient is ours. */
+/* Source: retryable errors of the AWS SDKs' standard mode and of DynamoDB's model; transient ends with our own codes. */
 static const struct {
   RetryClass class;
   const char *codes; /* each between blanks */

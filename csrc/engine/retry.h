@@ -1,6 +1,6 @@
 /*
-** The retry policy. It answers one question: given the outcome of an attempt, is the call done, or is it sent again, and
-** after how long? Standard mode 2.1 of the AWS SDKs (November 2026), their adaptive mode, and what DynamoDB adds.
+** The retry policy. It answers one question: given the outcome of an attempt, is the call done, or is it sent again,
+** and after how long? Standard mode 2.1 of the AWS SDKs (November 2026), their adaptive mode, and what DynamoDB adds.
 ** Times are seconds; clock and chance are given, never asked for.
 */
 #ifndef DYNAMODB_RETRY_H

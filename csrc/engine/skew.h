@@ -14,7 +14,8 @@ int http_date (const char *text, size_t len, double *seconds);
 
 /*
 ** The skew that a response tells of: its `date` against the middle of the way there and back, in seconds of our
-** uncorrected wall clock. 0 when nothing can be learned: the way took longer than `max_round_trip`, or less than no time.
+** uncorrected wall clock. 0 when nothing can be learned: the way took longer than `max_round_trip`, or less than no
+** time.
 */
 int skew_learn (double date, double sent_at, double received_at, double max_round_trip, double *skew);
 
