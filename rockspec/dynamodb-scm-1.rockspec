@@ -85,6 +85,7 @@ build = {
     ["dynamodb.expression.path"] = "lua/dynamodb/expression/path.lua",
     ["dynamodb.expression.projection"] = "lua/dynamodb/expression/projection.lua",
     ["dynamodb.expression.update"] = "lua/dynamodb/expression/update.lua",
+    ["dynamodb.hooks"] = "lua/dynamodb/hooks.lua",
     ["dynamodb.key"] = "lua/dynamodb/key.lua",
     ["dynamodb.model"] = "lua/dynamodb/model.lua",
     ["dynamodb.options"] = "lua/dynamodb/options.lua",

@@ -1,6 +1,6 @@
 /*
 ** The rate limiter of adaptive mode: it is off until the first throttled answer, then it holds back every send. The
-** rate falls by a factor when the service throttles, and grows along a cubic curve around the rate at which it last did.
+** rate falls by a factor when the service throttles, and grows along a cubic curve around that at which it last did.
 ** Source: "client rate limiting" of the AWS SDKs' adaptive retry mode. Time (seconds, monotonic) is given.
 */
 #ifndef DYNAMODB_LIMITER_H

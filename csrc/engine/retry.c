@@ -7,7 +7,7 @@
 
 /* {==== Classes of failures ==== */
 
-/* Source: retryable errors of the AWS SDKs' standard mode and of DynamoDB's model; transient ends with our own codes. */
+/* Source: retryable errors of the AWS SDKs' standard mode and of DynamoDB's model; our own codes are transient, too. */
 static const struct {
   RetryClass class;
   const char *codes; /* each between blanks */

@@ -4,6 +4,7 @@
 local core = require "dynamodb.core"
 local endpoint = require "dynamodb.endpoint"
 local errors = require "dynamodb.error"
+local hooks = require "dynamodb.hooks"
 local repeat_safe = require "dynamodb.repeat_safe"
 local response = require "dynamodb.response"
 local same_item = require "dynamodb.same_item"
@@ -124,20 +125,6 @@ local function sdk_request(call, now, signing_time)
   return text .. os.date("!; ttl=%Y%m%dT%H%M%SZ", math.floor(signing_time + left))
 end
 
---- Calls a hook of the program's, if it gave one. What it raises is its own.
----@param client dynamodb.Client
----@param name string       of the hook
----@param call dynamodb.Call
----@param fields? table     becomes the hook's argument
-local function tell(client, name, call, fields)
-  local hook = client.hooks[name]
-  if not hook then return end
-  fields = fields or {}
-  fields.operation, fields.table = call.operation, call.table
-  fields.attempt, fields.max_attempts = call.attempts, call.policy:max_attempts()
-  hook(fields)
-end
-
 --- One attempt: resolve, sign, send, check.
 ---@param client dynamodb.Client
 ---@param call dynamodb.Call
@@ -160,7 +147,7 @@ local function attempt(client, call, trip)
   local signing_time = call.policy:signing_time(runtime:time())
   local head = signer:head(target.authority, call.target, call.body, signing_time, call.invocation_id,
     sdk_request(call, now, signing_time), client.user_agent, "Accept-Encoding: identity\r\n", target.path)
-  tell(client, "before_send", call)
+  hooks.tell(client, "before_send", call)
   trip.sent_at, trip.started = runtime:time(), runtime:now()
   local answer
   answer, err = runtime:send({
@@ -237,31 +224,6 @@ local function outcome_of(client, call, err, trip)
   return outcome
 end
 
---- Tells the hooks how an attempt ended.
----@param client dynamodb.Client
----@param call dynamodb.Call
----@param err dynamodb.Error?
----@param trip dynamodb.Trip
----@param delay number?    until the next attempt, if there is one
----@param class string?    why there is one
-local function report(client, call, err, trip, delay, class)
-  if next(client.hooks) == nil then return end
-  local status = trip.answer and trip.answer.status
-  local code, message = err and err.code, err and err.message
-  if trip.started then
-    tell(client, "after_response", call, {
-      status = status, code = code, message = message, elapsed = trip.elapsed,
-      request_id = trip.answer and response.request_id(trip.answer),
-    })
-  end
-  if err and core.classify(err.status, code) == "throttling" then
-    tell(client, "on_throttle", call, { status = status, code = code, delay = delay, reasons = err.throttling })
-  end
-  if delay then
-    tell(client, "on_retry", call, { status = status, code = code, message = message, delay = delay, class = class })
-  end
-end
-
 --- Waits until the rate limiter, if it is on, lets the next attempt go.
 ---@param client dynamodb.Client
 ---@param call dynamodb.Call
@@ -313,13 +275,13 @@ local function run(client, call)
     local value, err = attempt(client, call, trip)
     if err and last and err.code == "DeadlineExceeded" and not err.sent then
       if not trip.started then call.attempts = call.attempts - 1 end
-      report(client, call, err, trip)
+      hooks.report(client, call, err, trip)
       return nil, conclude(call, last, "deadline")
     end
     if err and was_applied(client, call, err, trip) then value, err = {}, nil end
     call.sent = call.sent or trip.answer ~= nil or err ~= nil and err.sent == true
     local verdict, delay, reason = call.policy:outcome(outcome_of(client, call, err, trip), runtime:now())
-    report(client, call, err, trip, delay, reason)
+    hooks.report(client, call, err, trip, delay, reason)
     if not err then return value, nil, trip.answer end
     if verdict == "done" then return nil, conclude(call, err, reason) end
     last = err
