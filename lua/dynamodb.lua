@@ -26,6 +26,8 @@ local dynamodb = {
 --- | `ca_bundle`, `verify` | a file of certificate authorities; `false` to trust everybody |
 --- | `strict` | `false`: members and operations that look misspelt are sent as they are |
 --- | `limits` | `false`: quotas are left to the service |
+--- | `retry` | a table: `mode` ("standard", "adaptive"), `max_attempts` (4), … as of `core.retry`; else `AWS_*` |
+--- | `before_send`, `after_response`, `on_retry`, `on_throttle` | functions that are told of each attempt (the guide) |
 --- | `retry_ambiguous` | `true`: repeat also writes that may then be applied twice |
 --- | `capacity` | "total", "indexes" or "none": what table operations report in `meta.capacity` |
 --- | `numbers` | "native" (floats, may round), "exact" (always boxed), "string"; default lossless |

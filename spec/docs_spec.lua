@@ -74,6 +74,8 @@ describe("docs/reference.md", function()
     transfer:cancel()
     local objects = {
       ["dynamodb.Signer"] = { "dynamodb.core", signer },
+      ["dynamodb.RetryPolicy"] = { "dynamodb.core", core.retry() },
+      ["dynamodb.RetryCall"] = { "dynamodb.core", core.retry():call() },
       ["dynamodb.Number"] = { "dynamodb.core", core.number "0.12345678901234567890123456789" },
       ["dynamodb.Binary"] = { "dynamodb.core", core.binary "" },
       ["dynamodb.Pool"] = { "dynamodb.curl", pool },

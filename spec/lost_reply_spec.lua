@@ -79,7 +79,7 @@ describe("a server that stalls", function()
   end)
 
   it("is given up after the idle time", function()
-    local items = connect({ { "stall" } }, { idle_timeout = 0.3 })
+    local items = connect({ { "stall" } }, { idle_timeout = 0.3, retry = { max_attempts = 1 } })
     local started = process.now()
     local ok, err = items:get(KEY)
     assert.is_nil(ok)
@@ -91,11 +91,20 @@ end)
 describe("a server whose answer is cut off", function()
   it("gives a failure, never half an item", function()
     local whole = '{"Item":{"pk":{"S":"a"},"n":{"N":"12"}}}'
-    local items = connect { { "send", server.response(whole:sub(1, 30), { framing = "Content-Length: " .. #whole }) },
-      { "close" } }
+    local cut = server.response(whole:sub(1, 30), { framing = "Content-Length: " .. #whole })
+    local items = connect({ { "send", cut }, { "close" } }, { retry = { max_attempts = 1 } })
     local item, err = items:get(KEY)
     assert.is_nil(item)
     assert.is_true(err.sent)
     assert.is_true(err.code == "ResponseError" or err.code == "ConnectionError", err.code)
+  end)
+end)
+
+describe("an attempt that is lost", function()
+  it("is made up for by the next one, where twice is the same", function()
+    local items = connect({ { "stall" } }, { idle_timeout = 0.3, retry = { random = 0 } })
+    local ok, err, meta = items:put { pk = "a" }
+    assert.is_nil(err)
+    assert.same({ true, 2, 2 }, { ok, meta.attempts, count "PutItem" })
   end)
 end)

@@ -10,7 +10,8 @@ local KEY = { pk = "a", sk = 1 }
 -- A table over scripted answers; every answer is `{}` unless something else is given.
 local function new_table(schema, answers, options)
   local runtime = fake.new(answers and { answers = answers } or { handler = function() return { body = "{}" } end })
-  local all = { region = "eu-west-1", access_key_id = "AK", secret_access_key = "SK", runtime = runtime }
+  local all = { region = "eu-west-1", access_key_id = "AK", secret_access_key = "SK", runtime = runtime,
+    retry = { max_attempts = 1 } }
   for name, value in pairs(options or {}) do all[name] = value end
   return dynamodb.connect(all):table("users", schema), runtime
 end

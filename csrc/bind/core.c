@@ -5,6 +5,7 @@
 #include "decode.h"
 #include "encode.h"
 #include "options.h"
+#include "retry.h"
 #include "shapes.h"
 #include "signer.h"
 #include "state.h"
@@ -24,6 +25,7 @@ static int build_module (lua_State *L) {
   encode_register(L);
   decode_register(L);
   signer_register(L);
+  retry_register(L);
   bytes_register(L);
   export_metatable(L, MT_LIST, "list_mt");
   export_metatable(L, MT_SET, "set_mt");

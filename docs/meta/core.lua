@@ -245,4 +245,117 @@ function core.unbase64(text) end
 ---@return string?
 function core.header(head, name) end
 
+---@class dynamodb.RetryOptions
+---@field mode? "standard"|"adaptive"    adaptive also holds requests back once the service throttles
+---@field max_attempts? integer          4, the first one included
+---@field base? number                   0.025 seconds: limit of the first random delay, doubled by each further one
+---@field throttling_base? number        1 second: the same after a throttled attempt
+---@field max_backoff? number            20 seconds: what doubling ends at
+---@field quota? number                  500: what a client may spend on retries
+---@field initial_quota? number          what it begins with; all of it
+---@field cost? number                   14: of a retry, given back when it succeeds
+---@field throttling_cost? number        5: of one after a throttled attempt
+---@field refund? number                 1: for a success without any retry
+---@field retry_after_limit? number      5 seconds: how much longer than its delay the service may make us wait
+---@field transaction_in_progress? number    5 seconds: so long after the first attempt comes the last one, then
+---@field clock_skew? boolean            true: learn the service's clock and sign by it
+---@field clock_skew_threshold? number   240 seconds: a smaller skew explains no refusal
+---@field clock_skew_round_trip? number  900 seconds: nothing is learned from an answer that took longer
+---@field random? number|fun(): number   0 to 1; the system's random source if nil; must not yield
+---@field beta? number                   adaptive: 0.7, what a throttled answer leaves of the rate
+---@field scale? number                  adaptive: 0.4, of the cubic along which the rate grows again
+---@field smooth? number                 adaptive: 0.8, weight of the latest half second in the measured rate
+---@field min_rate? number               adaptive: 0.5 requests a second
+---@field min_capacity? number           adaptive: 1 request that may be saved up
+
+--- A retry policy: state that the calls of a client share. It does no I/O and asks for no time. Raises on an option
+--- that makes no sense, and names it.
+---@param options? dynamodb.RetryOptions
+---@return dynamodb.RetryPolicy
+function core.retry(options) end
+
+---@class dynamodb.RetryPolicy
+--- What the calls of a client share: the quota, the rate limiter, the service's clock.
+local policy = {}
+
+---@class dynamodb.RetryCallOptions
+---@field safe? boolean           may it be sent again when it is unknown whether it was applied? false
+---@field deadline? number        on the clock of `now`
+---@field max_attempts? integer   the policy's
+
+--- Begins a logical call.
+---@param options? dynamodb.RetryCallOptions
+---@return dynamodb.RetryCall
+function policy:call(options) end
+
+--- What is left to be spent on retries.
+---@return number
+function policy:quota() end
+
+--- How far the service's clock is ahead of ours; nil as long as no answer told.
+---@return number? seconds
+function policy:skew() end
+
+--- The rate limiter as it is: `enabled`, `rate` and `measured` (requests a second), `tokens`, `capacity`, `last_max`.
+---@return table
+function policy:limiter() end
+
+---@class dynamodb.RetryCall
+--- One logical call: what it says after an attempt is final for that attempt.
+local call = {}
+
+--- Seconds to wait before the next attempt may be sent; 0: it goes now. Asked until it is 0.
+---@param now number    seconds on a clock that only goes forward
+---@return number
+function call:wait(now) end
+
+--- The time to sign the next attempt with.
+---@param wall number    our clock, uncorrected
+---@return number
+function call:signing_time(wall) end
+
+---@class dynamodb.RetryOutcome
+---@field ok? boolean             success; nothing else is needed then but the times
+---@field status? integer         HTTP status, if there was an answer
+---@field code? string            the service's, or `Timeout`, `ConnectionError`, `ResponseError`, …
+---@field sent? boolean           may it have arrived? true if there was an answer
+---@field refreshed? boolean      the credentials were refused as expired, and there are others now
+---@field retry_after? string     the header x-amz-retry-after (milliseconds)
+---@field retry_after_s? string   the header Retry-After (seconds or a date)
+---@field date? string            the header Date
+---@field age? string             the header Age: nothing is learned from an old answer
+---@field sent_at? number         our wall clock, uncorrected
+---@field received_at? number
+
+--- Tells how an attempt ended; says whether there is another one.
+---@param outcome dynamodb.RetryOutcome
+---@param now number          on the clock of `wait`
+---@return "retry"|"done" verdict
+---@return number? delay      seconds, for "retry"
+---@return string reason      for "retry" the class of the failure (see `core.classify`); for "done" "success",
+---                           "not_retryable", "max_attempts", "quota", "deadline" or "ambiguous"
+---@return string? class      for "done"
+function call:outcome(outcome, now) end
+
+--- How many attempts have ended.
+---@return integer
+function call:attempts() end
+
+--- How many there will be at most.
+---@return integer
+function call:max_attempts() end
+
+--- May any attempt so far have been applied, although it failed?
+---@return boolean
+function call:ambiguous() end
+
+--- What kind of failure it is. "clock_skew" and "expired" are worth another attempt only with the right time and with
+--- other credentials.
+---@param status? integer    nil without an answer
+---@param code? string
+---@param sent? boolean      may it have arrived?
+---@return "throttling"|"transient"|"modelled"|"clock_skew"|"expired"|nil class    nil: another attempt cannot help
+---@return boolean ambiguous    may it have been applied?
+function core.classify(status, code, sent) end
+
 return core

@@ -22,6 +22,9 @@ local client_mt = { __name = "dynamodb.Client", __index = client_methods }
 ---@field timeout number|false      seconds for one call in all
 ---@field capacity "none"|"total"|"indexes"
 ---@field retry_ambiguous boolean
+---@field retry userdata              core.retry: what all its calls share
+---@field problem string?            what is wrong with the environment; every call says so
+---@field hooks table<string, function>
 ---@field user_agent string
 ---@field max_response integer      bytes
 
@@ -52,6 +55,11 @@ local OPTIONS = {
   strict = "boolean",
   limits = "boolean",
   retry_ambiguous = "boolean",
+  retry = "table",
+  before_send = "function",
+  after_response = "function",
+  on_retry = "function",
+  on_throttle = "function",
   max_response = "bytes",
   runtime = "table",
   user_agent = "token",
@@ -158,6 +166,18 @@ local function user_agent(options, environment)
   return table.concat(parts, " ")
 end
 
+--- The retry policy of a client.
+---@param options table
+---@param environment table<string, string>
+---@return userdata policy
+---@return string? problem    of the environment
+local function retry_policy(options, environment)
+  local settings, problem = config.retry(options, environment)
+  local ok, policy = pcall(core.retry, settings)
+  if not ok then usage.raise("connect: " .. tostring(policy)) end
+  return policy, problem
+end
+
 local MAX_RESPONSE = 32 * 2 ^ 20 -- bytes of an answer, as sent or inflated
 
 --- Makes a client. No I/O is done: the environment is read, files and network wait for the first call.
@@ -173,7 +193,16 @@ local function connect(options)
     if message then usage.raise("connect: endpoint " .. message) end
   end
   local environment = config.snapshot()
+  local policy, problem = retry_policy(options, environment)
   return setmetatable({
+    retry = policy,
+    problem = problem,
+    hooks = {
+      before_send = options.before_send,
+      after_response = options.after_response,
+      on_retry = options.on_retry,
+      on_throttle = options.on_throttle,
+    },
     region = config.region(options, environment),
     configured = {
       dynamodb = config.endpoint(options, environment, "dynamodb"),

@@ -12,6 +12,7 @@ local VARIABLES = {
   "AWS_REGION", "AWS_DEFAULT_REGION",
   "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
   "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+  "AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS", "AWS_DISABLE_CLOCK_SKEW_CORRECTION",
   "AWS_CA_BUNDLE", "AWS_SDK_UA_APP_ID", "AWS_LAMBDA_FUNCTION_NAME",
 }
 
@@ -81,6 +82,37 @@ end
 ---@return number
 function config.connect_timeout(options, environment)
   return options.connect_timeout or (environment.AWS_LAMBDA_FUNCTION_NAME and 1.1 or 3.1)
+end
+
+local RETRY_MODES = { standard = "standard", adaptive = "adaptive", legacy = "standard" }
+local BOOLEANS = { ["true"] = true, ["false"] = false }
+
+--- Options for `core.retry`. Source: AWS SDKs and Tools Reference Guide, "Retry behavior" and "General configuration".
+---@param options table
+---@param environment table<string, string>
+---@return table
+---@return string? problem    what is wrong with the environment
+function config.retry(options, environment)
+  local merged, problem = {}, nil
+  local mode, attempts = environment.AWS_RETRY_MODE, environment.AWS_MAX_ATTEMPTS
+  local disabled = environment.AWS_DISABLE_CLOCK_SKEW_CORRECTION
+  if mode then
+    merged.mode = RETRY_MODES[mode:lower()]
+    if not merged.mode then problem = ("AWS_RETRY_MODE is %q, not standard or adaptive"):format(mode) end
+  end
+  if attempts then
+    merged.max_attempts = attempts:find "^%d%d?%d?$" and tonumber(attempts) or nil
+    if (merged.max_attempts or 0) < 1 then
+      merged.max_attempts, problem = nil, ("AWS_MAX_ATTEMPTS is %q, not a number of attempts"):format(attempts)
+    end
+  end
+  if disabled then
+    local off = BOOLEANS[disabled:lower()]
+    if off == nil then problem = ("AWS_DISABLE_CLOCK_SKEW_CORRECTION is %q, not true or false"):format(disabled) end
+    merged.clock_skew = not off
+  end
+  for name, value in pairs(options.retry or {}) do merged[name] = value end
+  return merged, problem
 end
 
 return config

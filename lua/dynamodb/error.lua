@@ -1,4 +1,6 @@
 --- The one kind of failure that the library returns: what the network, the service or the data did.
+local core = require "dynamodb.core"
+
 local error_methods = {}
 local error_mt = { __name = "dynamodb.Error", __index = error_methods }
 
@@ -8,29 +10,17 @@ local error_mt = { __name = "dynamodb.Error", __index = error_methods }
 ---@field status integer?      HTTP status, if there was an answer
 ---@field request_id string?   what AWS support asks for
 ---@field operation string?    `PutItem`, …
----@field retryable boolean    may the same request succeed a moment later?
+---@field retryable boolean    may the same call succeed a moment later, and do no harm?
 ---@field attempts integer?    how often it was tried
+---@field waited number?       seconds between the attempts
+---@field stopped_by string?   why it was not tried again though that might help: "max_attempts", "quota" (what a client
+---                            may spend on retries), "deadline" or "ambiguous"
 ---@field item table?          the item that made a condition fail, decoded
 ---@field reasons table[]?     of a cancelled transaction, in request order: `{ code=, message=, item= }`
 ---@field throttling table[]?  of a throttled request: `{ reason=, resource= }`
 ---@field sent boolean?        may the request have arrived?
 ---@field ambiguous boolean?   is it unknown whether the write was applied?
 ---@field body table?          the whole decoded answer of the service
-
--- Worth another try a moment later, whatever the status says: throttling and what AWS lists as transient.
--- Source: the standard retry mode's error classes (smithy `service-error-classification`, botocore `standard`).
-local RETRYABLE = {}
-for code in ([[
-  BandwidthLimitExceeded EC2ThrottledException LimitExceededException PriorRequestNotComplete
-  ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled RequestThrottledException SlowDown
-  ThrottledException Throttling ThrottlingException TooManyRequestsException TransactionInProgressException
-  RequestTimeout RequestTimeoutException InternalServerError ReplicatedWriteConflictException
-  Timeout ConnectionError ResponseError
-]]):gmatch("%S+") do
-  RETRYABLE[code] = true
-end
-
-local RETRYABLE_STATUS = { [429] = true, [500] = true, [502] = true, [503] = true, [504] = true }
 
 --- The code without the ending that some of AWS's names carry and others do not.
 ---@param code string
@@ -68,7 +58,9 @@ local errors = {}
 function errors.new(fields)
   fields.message = fields.message or ""
   if fields.retryable == nil then
-    fields.retryable = RETRYABLE[fields.code] or RETRYABLE_STATUS[fields.status] or false
+    local class = core.classify(fields.status, fields.code, fields.sent)
+    -- A wrong clock and old credentials do not become right by themselves.
+    fields.retryable = class ~= nil and class ~= "clock_skew" and class ~= "expired"
   end
   return setmetatable(fields, error_mt)
 end

@@ -6,28 +6,45 @@ local function is_select(statement)
   return type(statement) == "string" and statement:find("^%s*[sS][eE][lL][eE][cC][tT]%f[^%w_]") ~= nil
 end
 
---- Would a second application answer as the first? Not with a condition (the first may be why it fails) nor with old
---- values (they would be the first one's).
+--- Does its success depend on what is there? Then the first application may be why a second one fails.
 ---@param params table    of PutItem, DeleteItem or UpdateItem
 ---@return boolean
-function repeat_safe.is_plain(params)
+function repeat_safe.is_conditional(params)
+  return params.ConditionExpression ~= nil or params.Expected ~= nil
+end
+
+--- Does it return old values? The second application would return those of the first.
+local function returns_old(params)
   local returns = params.ReturnValues
-  return params.ConditionExpression == nil and params.Expected == nil
-    and not (type(returns) == "string" and returns:find("_OLD$"))
+  return type(returns) == "string" and returns:find("_OLD$") ~= nil
+end
+
+--- May a write whose change is the same when it is applied twice be sent again? By the transport only if its answer is
+--- the same, too; by the retry policy also under a condition, since it knows that there was a first time and can say so
+--- when the condition fails.
+---@param params table    of PutItem, DeleteItem or UpdateItem
+---@return boolean by_transport
+---@return boolean by_policy
+function repeat_safe.same_change(params)
+  local same_answer = not returns_old(params)
+  return same_answer and not repeat_safe.is_conditional(params), same_answer
 end
 
 -- Operations with a rule of their own; all others are repeatable: batches of puts and deletes, what carries a token,
 -- and the control plane, which answers "exists already" or "in use".
 local RULES = {
-  PutItem = repeat_safe.is_plain,
-  DeleteItem = repeat_safe.is_plain,
-  UpdateItem = function() return false end, -- not built by us: it may add, append or copy
-  ExecuteStatement = function(params) return is_select(params.Statement) end,
+  PutItem = repeat_safe.same_change,
+  DeleteItem = repeat_safe.same_change,
+  UpdateItem = function() return false, false end, -- not built by us: it may add, append or copy
+  ExecuteStatement = function(params)
+    local reads = is_select(params.Statement)
+    return reads, reads
+  end,
   BatchExecuteStatement = function(params)
     for _, statement in ipairs(type(params.Statements) == "table" and params.Statements or {}) do
-      if type(statement) ~= "table" or not is_select(statement.Statement) then return false end
+      if type(statement) ~= "table" or not is_select(statement.Statement) then return false, false end
     end
-    return true
+    return true, true
   end,
 }
 
@@ -39,7 +56,7 @@ local RULES = {
 function repeat_safe.is_read(operation, spec, params)
   if spec then
     if spec.read then return true end
-    return (operation == "ExecuteStatement" or operation == "BatchExecuteStatement") and RULES[operation](params)
+    return (operation == "ExecuteStatement" or operation == "BatchExecuteStatement") and (RULES[operation](params))
   end
   for _, verb in ipairs { "Describe", "List", "Get", "BatchGet", "Query", "Scan", "Search" } do
     if operation:sub(1, #verb) == verb then return true end
@@ -51,22 +68,14 @@ end
 ---@param operation string
 ---@param spec table?
 ---@param params table
----@return boolean
+---@return boolean by_transport    may its bytes be sent again without anybody knowing?
+---@return boolean by_policy       may it be tried again, loudly?
 function repeat_safe.decide(operation, spec, params)
-  if repeat_safe.is_read(operation, spec, params) then return true end
-  if not spec then return false end
+  if repeat_safe.is_read(operation, spec, params) then return true, true end
+  if not spec then return false, false end
   local rule = RULES[operation]
-  return rule == nil or rule(params)
-end
-
-local UNANSWERED = { Timeout = true, ConnectionError = true, DeadlineExceeded = true, ResponseError = true }
-
---- Is it unknown whether the request behind this failure was applied? Only what was sent can have been.
----@param err dynamodb.Error
----@return boolean
-function repeat_safe.is_ambiguous(err)
-  if not err.sent then return false end
-  return UNANSWERED[err.code] == true or (err.status ~= nil and err.status >= 500)
+  if rule then return rule(params) end
+  return true, true
 end
 
 return repeat_safe

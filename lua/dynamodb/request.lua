@@ -1,13 +1,18 @@
 --- The way of every request, one straight line:
---- parameters -> encode -> attempt { credentials -> sign -> send -> check } -> decoded table.
+--- parameters -> encode -> attempt { credentials -> sign -> send -> check } -> decoded table; the retry policy says
+--- after each attempt whether there is another one.
 local core = require "dynamodb.core"
 local endpoint = require "dynamodb.endpoint"
 local errors = require "dynamodb.error"
+local hooks = require "dynamodb.hooks"
 local repeat_safe = require "dynamodb.repeat_safe"
 local response = require "dynamodb.response"
+local same_item = require "dynamodb.same_item"
 local usage = require "dynamodb.usage"
 
 local request = {}
+
+local LONGEST_TTL = 86400 -- seconds; a deadline further away than this says nothing
 
 local input_shapes, output_shapes = {}, {} -- compiled at their first use; constant from then on
 
@@ -86,34 +91,64 @@ end
 ---@field spec table?            of the model
 ---@field target string          what X-Amz-Target says
 ---@field service "dynamodb"|"dynamodbstreams"
+---@field table string?          what it is about, for hooks
 ---@field body string
 ---@field deadline number?       on the runtime's clock
 ---@field invocation_id string
 ---@field is_read boolean
----@field resend boolean         may the bytes be sent again when it is unknown whether they were applied?
+---@field resend boolean         may the transport send the bytes again when it is unknown whether they were applied?
+---@field repeatable boolean     may the policy?
+---@field policy userdata        the retry policy's part of it
+---@field attempts integer       begun so far
+---@field waited number          seconds
+---@field sent boolean           may any attempt have arrived?
+---@field has_token boolean      the service itself knows repetitions
+---@field proves_itself boolean  a put: the old item of a failed condition tells whether it was applied
+---@field was_applied function?  (old item) -> boolean, for other writes, from who built them
+
+---@class dynamodb.Trip    what is known of one attempt beside its result
+---@field credentials dynamodb.Credentials?
+---@field answer table?
+---@field sent_at number?    on the wall clock, uncorrected
+---@field started number?    on the runtime's clock
+---@field elapsed number?    seconds
+
+--- "attempt=1; max=4; ttl=20261122T220503Z": for the service, and for who reads logs.
+---@param call dynamodb.Call
+---@param now number             on the runtime's clock
+---@param signing_time number    seconds since 1970
+---@return string
+local function sdk_request(call, now, signing_time)
+  local text = ("attempt=%d; max=%d"):format(call.attempts, call.policy:max_attempts())
+  local left = call.deadline and call.deadline - now
+  if not left or left > LONGEST_TTL then return text end
+  return text .. os.date("!; ttl=%Y%m%dT%H%M%SZ", math.floor(signing_time + left))
+end
 
 --- One attempt: resolve, sign, send, check.
 ---@param client dynamodb.Client
 ---@param call dynamodb.Call
----@param number integer     of this attempt, from 1
----@param maximum integer    how many there will be at most
+---@param trip dynamodb.Trip    filled in as far as it comes
 ---@return table? value
 ---@return dynamodb.Error?
----@return table? answer     what came back, if anything
-local function attempt(client, call, number, maximum)
+local function attempt(client, call, trip)
   local runtime = client:runtime()
   local target, err = client:endpoint(call.service)
   if not target then return nil, err end
   local credentials
   credentials, err = client.provider:get(runtime, call.deadline)
   if not credentials then return nil, err end
-  if call.deadline and runtime:now() >= call.deadline then
+  trip.credentials = credentials
+  local now = runtime:now()
+  if call.deadline and now >= call.deadline then
     return nil, errors.new { code = "DeadlineExceeded", message = "no time was left to send it", sent = false }
   end
   local signer = signer_for(client, credentials, endpoint.signing_region(client.region.value))
-  local sdk_request = ("attempt=%d; max=%d"):format(number, maximum)
-  local head = signer:head(target.authority, call.target, call.body, runtime:time(), call.invocation_id, sdk_request,
-    client.user_agent, "Accept-Encoding: identity\r\n", target.path)
+  local signing_time = call.policy:signing_time(runtime:time())
+  local head = signer:head(target.authority, call.target, call.body, signing_time, call.invocation_id,
+    sdk_request(call, now, signing_time), client.user_agent, "Accept-Encoding: identity\r\n", target.path)
+  hooks.tell(client, "before_send", call)
+  trip.sent_at, trip.started = runtime:time(), runtime:now()
   local answer
   answer, err = runtime:send({
     method = "POST",
@@ -125,12 +160,134 @@ local function attempt(client, call, number, maximum)
     body = call.body,
     repeat_safe = call.resend,
   }, call.deadline)
+  trip.elapsed = runtime:now() - trip.started
   if not answer then return nil, err end
+  trip.answer = answer
   local shape = shape_of(output_shapes, call.operation, call.spec and call.spec.output)
   local value
   value, err = response.check(answer, shape, client.values, client.max_response)
   if err then errors.redact(err, credentials) end
-  return value, err, answer
+  return value, err
+end
+
+--- A condition fails after an attempt that may have been applied: was it? Then the call has succeeded.
+---@param client dynamodb.Client
+---@param call dynamodb.Call
+---@param err dynamodb.Error
+---@param trip dynamodb.Trip
+---@return boolean
+local function was_applied(client, call, err, trip)
+  if not err.item or not call.policy:ambiguous() or not err:is "ConditionalCheckFailed" then return false end
+  if call.was_applied and call.was_applied(err.item) then return true end
+  if not call.proves_itself then return false end
+  local old = response.wire_item(trip.answer, client.max_response)
+  return old ~= nil and same_item(old, core.json_decode(call.body).Item)
+end
+
+--- The service refuses the credentials as expired: are there others now?
+---@param client dynamodb.Client
+---@param call dynamodb.Call
+---@param old dynamodb.Credentials
+---@return boolean
+local function are_refreshed(client, call, old)
+  local provider = client.provider
+  if not provider.invalidate or not provider:invalidate(old) then return false end
+  if call.attempts >= call.policy:max_attempts() then return false end
+  local new = provider:get(client:runtime(), call.deadline)
+  return new ~= nil and (new.access_key_id ~= old.access_key_id or new.session_token ~= old.session_token
+    or new.secret_access_key ~= old.secret_access_key)
+end
+
+--- What the retry policy is told about an attempt.
+---@param client dynamodb.Client
+---@param call dynamodb.Call
+---@param err dynamodb.Error?
+---@param trip dynamodb.Trip
+---@return table
+local function outcome_of(client, call, err, trip)
+  local outcome = { ok = err == nil }
+  if trip.answer then
+    local head = trip.answer.head
+    outcome.date, outcome.age = core.header(head, "date"), core.header(head, "age")
+    outcome.sent_at, outcome.received_at = trip.sent_at, trip.sent_at + trip.elapsed
+    if err then
+      outcome.retry_after = core.header(head, "x-amz-retry-after")
+      outcome.retry_after_s = core.header(head, "retry-after")
+    end
+  end
+  if err then
+    outcome.status, outcome.code, outcome.sent = err.status, err.code, err.sent
+    if trip.credentials and core.classify(err.status, err.code) == "expired" then
+      outcome.refreshed = are_refreshed(client, call, trip.credentials)
+    end
+  end
+  return outcome
+end
+
+--- Waits until the rate limiter, if it is on, lets the next attempt go.
+---@param client dynamodb.Client
+---@param call dynamodb.Call
+---@return boolean    false: not before the deadline
+local function take_turn(client, call)
+  local runtime = client:runtime()
+  while true do
+    local now = runtime:now()
+    local wait = call.policy:wait(now)
+    if wait == 0 then return true end
+    if call.deadline and now + wait >= call.deadline then return false end
+    runtime:sleep(wait)
+    call.waited = call.waited + wait
+  end
+end
+
+--- The failure as the caller gets it.
+---@param call dynamodb.Call
+---@param err dynamodb.Error
+---@param reason string?    why there is no further attempt
+---@return dynamodb.Error
+local function conclude(call, err, reason)
+  -- With a token a cancellation is the answer to all attempts: a repetition of what was applied would have succeeded.
+  local settled = call.has_token and err:is "TransactionCanceled"
+  err.operation = err.operation or call.operation
+  err.attempts, err.waited, err.sent = call.attempts, call.waited, call.sent
+  err.ambiguous = not call.is_read and not settled and call.policy:ambiguous()
+  err.retryable = err.retryable and (call.repeatable or not err.ambiguous)
+  if reason ~= "not_retryable" then err.stopped_by = reason end
+  return err
+end
+
+--- Attempts until the policy says that it is done.
+---@param client dynamodb.Client
+---@param call dynamodb.Call
+---@return table? value
+---@return dynamodb.Error?
+---@return table? answer    the last one
+local function run(client, call)
+  local runtime = client:runtime()
+  local last -- the latest failure: what is returned when the time is over
+  while true do
+    if not take_turn(client, call) then
+      last = last or errors.new { code = "DeadlineExceeded", message = "the rate limiter lets nothing go before it" }
+      return nil, conclude(call, last, "deadline")
+    end
+    call.attempts = call.attempts + 1
+    local trip = {}
+    local value, err = attempt(client, call, trip)
+    if err and last and err.code == "DeadlineExceeded" and not err.sent then
+      if not trip.started then call.attempts = call.attempts - 1 end
+      hooks.report(client, call, err, trip)
+      return nil, conclude(call, last, "deadline")
+    end
+    if err and was_applied(client, call, err, trip) then value, err = {}, nil end
+    call.sent = call.sent or trip.answer ~= nil or err ~= nil and err.sent == true
+    local verdict, delay, reason = call.policy:outcome(outcome_of(client, call, err, trip), runtime:now())
+    hooks.report(client, call, err, trip, delay, reason)
+    if not err then return value, nil, trip.answer end
+    if verdict == "done" then return nil, conclude(call, err, reason) end
+    last = err
+    if delay > 0 then runtime:sleep(delay) end
+    call.waited = call.waited + delay
+  end
 end
 
 --- When the call has to be over, on the runtime's clock.
@@ -166,42 +323,49 @@ end
 ---@param spec table?         of the model; nil for an operation that it does not know
 ---@param params table        as DynamoDB names them, values as Lua has them; not changed
 ---@param options table       timeout, deadline, retry_ambiguous
----@param built table?        by a table: `repeat_safe` as its builder knows it, `retry_ambiguous`
+---@param built table?        by who built it: `resend` (may the transport?), `repeatable` (may the policy?),
+---                           `retry_ambiguous`, `max_attempts`, `was_applied`
 ---@return table? value
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
 function request.perform(client, operation, spec, params, options, built)
   built = built or {}
   params = with_token(spec, params)
-  local safe = built.repeat_safe
-  if safe == nil then safe = repeat_safe.decide(operation, spec, params) end
+  local resend, repeatable = built.resend, built.repeatable
+  if resend == nil then resend, repeatable = repeat_safe.decide(operation, spec, params) end
+  local insist = first_set("retry_ambiguous", options, { built, client })
+  repeatable = repeatable or insist
   local streams = spec ~= nil and spec.service == "streams"
+  local deadline = deadline_of(client, options)
   local call = {
     operation = operation,
     spec = spec,
     service = streams and "dynamodbstreams" or "dynamodb",
     target = spec and spec.target or "DynamoDB_20120810." .. operation,
+    table = type(params.TableName) == "string" and params.TableName or nil,
     body = encode(client, operation, spec, params),
-    deadline = deadline_of(client, options),
+    deadline = deadline,
     invocation_id = core.uuid(),
     is_read = repeat_safe.is_read(operation, spec, params),
-    resend = safe or first_set("retry_ambiguous", options, { built, client }),
-  }
-
-  -- The retry policy's place: it will look at each outcome and say "done" or "again after N ms".
-  local attempts = 1
-  local value, err, answer = attempt(client, call, attempts, 1)
-
-  if err then
-    err.operation = err.operation or operation
-    err.attempts = attempts
-    err.sent = err.sent or false
-    err.ambiguous = not call.is_read and repeat_safe.is_ambiguous(err)
-    return nil, err
-  end
-  return value, nil, {
-    attempts = attempts,
+    -- Whoever insists gets repetitions, but not behind the policy's back where the second answer would mislead.
+    resend = resend or insist and not repeat_safe.is_conditional(params),
+    repeatable = repeatable,
+    policy = client.retry:call { safe = repeatable, deadline = deadline, max_attempts = built.max_attempts },
+    attempts = 0,
     waited = 0,
+    sent = false,
+    has_token = spec ~= nil and spec.token ~= nil,
+    proves_itself = operation == "PutItem" and params.ReturnValues == nil,
+    was_applied = built.was_applied,
+  }
+  if client.problem then
+    return nil, conclude(call, errors.new { code = "ConfigurationError", message = client.problem })
+  end
+  local value, err, answer = run(client, call)
+  if err then return nil, err end
+  return value, nil, {
+    attempts = call.attempts,
+    waited = call.waited,
     request_id = response.request_id(answer),
     capacity = value.ConsumedCapacity,
   }

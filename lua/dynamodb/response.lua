@@ -118,6 +118,16 @@ local function failure(answer, text, options)
   }
 end
 
+--- The item that made a condition fail, as it is on the wire: `{ pk = { S = "a" } }`.
+---@param answer table
+---@param limit integer    bytes that a compressed body may inflate to
+---@return table?
+function response.wire_item(answer, limit)
+  local body = content(answer, limit)
+  local decoded = body and core.json_decode(body)
+  return type(decoded) == "table" and table_or_nil(decoded.Item) or nil
+end
+
 --- Checks and decodes an answer.
 ---@param answer table         { status=, head=, body= }
 ---@param shape userdata?      of the operation's output; nil if no AttributeValue is in it

@@ -99,8 +99,10 @@ local function write(self, operation, params, options, builder, safe)
   params.ReturnValues = returns
   if params.ConditionExpression then params.ReturnValuesOnConditionCheckFailure = "ALL_OLD" end
   builder:finish(params)
+  local by_transport, by_policy = repeat_safe.same_change(params)
   local built = {
-    repeat_safe = safe and repeat_safe.is_plain(params),
+    resend = safe and by_transport,
+    repeatable = safe and by_policy,
     retry_ambiguous = self.retry_ambiguous,
   }
   local answer, err, meta = self.client:perform(operation, params, options, built)
@@ -187,7 +189,7 @@ function table_methods:create(item, options)
   params.Item = item
   local builder = expression.new()
   params.ConditionExpression = builder:condition(expr.missing(keys.partition))
-  -- An attempt after an ambiguous one will compare the old item with what was sent here: equal is success.
+  -- When an attempt follows an ambiguous one, the old item is compared with what was sent: equal is success.
   return write(self, "PutItem", params, options, builder, true)
 end
 

@@ -9,7 +9,8 @@ local fake_client = {
   token = "FwoGZXIvYXdzEXAMPLETOKEN",
 }
 
---- A client whose requests get these answers, in order. The wall clock says 2023-11-14T22:13:20Z.
+--- A client whose requests get these answers, in order; nothing is retried unless the options say so. The wall clock
+--- says 2023-11-14T22:13:20Z.
 ---@param answers table[]?    see dynamodb.runtime.fake
 ---@param options table?      of connect
 ---@return dynamodb.Client
@@ -17,7 +18,7 @@ local fake_client = {
 function fake_client.new(answers, options)
   local runtime = fake.new { answers = answers, time = 1700000000 }
   local all = {
-    region = "eu-west-1", runtime = runtime,
+    region = "eu-west-1", runtime = runtime, retry = { max_attempts = 1 },
     access_key_id = fake_client.key_id, secret_access_key = fake_client.secret,
   }
   for name, value in pairs(options or {}) do all[name] = value end

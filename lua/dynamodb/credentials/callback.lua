@@ -34,4 +34,10 @@ function callback_methods:get(runtime, deadline)
   return static.copy(given, "the credentials function")
 end
 
+--- The service refuses what the function gave: it is asked again anyway.
+---@return boolean
+function callback_methods.invalidate()
+  return true
+end
+
 return { new = new }

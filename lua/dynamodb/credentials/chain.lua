@@ -2,7 +2,8 @@
 ---
 --- A provider is an object with `place` (for messages) and `get(runtime, deadline)` -> credentials; nil alone means
 --- "not here, look further", nil and an error stops the chain: a source that is configured but broken must not be
---- passed over.
+--- passed over. One that can get others has `invalidate(credentials)` -> true, called when the service refuses them as
+--- expired.
 local errors = require "dynamodb.error"
 local environment = require "dynamodb.credentials.environment"
 
@@ -36,6 +37,14 @@ function chain_methods:get(runtime, deadline)
     code = "CredentialsError",
     message = "no AWS credentials; searched: " .. table.concat(places, ", "),
   }
+end
+
+--- The service refuses these credentials as expired: are there others to be had?
+---@param credentials dynamodb.Credentials
+---@return boolean
+function chain_methods:invalidate(credentials)
+  local winner = self.winner
+  return winner ~= nil and winner.invalidate ~= nil and winner:invalidate(credentials)
 end
 
 return { new = new }

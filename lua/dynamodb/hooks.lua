@@ -1,0 +1,47 @@
+--- The functions of the program's that watch each attempt: before_send, after_response, on_throttle, on_retry.
+local core = require "dynamodb.core"
+local response = require "dynamodb.response"
+
+local hooks = {}
+
+--- Calls a hook of the program's, if it gave one. What it raises is its own.
+---@param client dynamodb.Client
+---@param name string       of the hook
+---@param call dynamodb.Call
+---@param fields? table     becomes the hook's argument
+function hooks.tell(client, name, call, fields)
+  local hook = client.hooks[name]
+  if not hook then return end
+  fields = fields or {}
+  fields.operation, fields.table = call.operation, call.table
+  fields.attempt, fields.max_attempts = call.attempts, call.policy:max_attempts()
+  hook(fields)
+end
+
+--- Tells the hooks how an attempt ended.
+---@param client dynamodb.Client
+---@param call dynamodb.Call
+---@param err dynamodb.Error?
+---@param trip dynamodb.Trip
+---@param delay number?    until the next attempt, if there is one
+---@param class string?    why there is one
+function hooks.report(client, call, err, trip, delay, class)
+  if next(client.hooks) == nil then return end
+  local status = trip.answer and trip.answer.status
+  local code, message = err and err.code, err and err.message
+  if trip.started then
+    hooks.tell(client, "after_response", call, {
+      status = status, code = code, message = message, elapsed = trip.elapsed,
+      request_id = trip.answer and response.request_id(trip.answer),
+    })
+  end
+  if err and core.classify(err.status, code) == "throttling" then
+    hooks.tell(client, "on_throttle", call, { status = status, code = code, delay = delay, reasons = err.throttling })
+  end
+  if delay then
+    hooks.tell(client, "on_retry", call,
+      { status = status, code = code, message = message, delay = delay, class = class })
+  end
+end
+
+return hooks
