@@ -15,7 +15,8 @@ local function is_ours(source)
   return rest == ".lua" or rest:find("^[/\\]") ~= nil
 end
 
---- Raises `message`, positioned at the nearest stack level that is neither C nor a file of this library.
+--- Raises `message`, positioned at the nearest stack level that is neither C nor a file of this library; without a
+--- position if there is none.
 ---@param message string    what is wrong and which argument or option it concerns
 function usage.raise(message)
   local level = 2
@@ -25,7 +26,7 @@ function usage.raise(message)
     level = level + 1
     info = debug.getinfo(level, "S")
   end
-  error(message, 2)
+  error(message, 0) -- the bottom of a coroutine is the library's own: coroutine.wrap(db.call)
 end
 
 --- Raises unless `value` has the wanted type.
