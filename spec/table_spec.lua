@@ -274,6 +274,33 @@ describe("Table:create", function()
     assert.matches('key lacks the attribute "sk"', raised, 1, true)
   end)
 
+  it("believes no description that is not one", function()
+    local keys = '"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}]'
+    for _, text in ipairs {
+      '"KeySchema":[1,2]', '"KeySchema":{"a":1}', '"KeySchema":"pk"', '"KeySchema":[{}]',
+      '"KeySchema":[{"AttributeName":5,"KeyType":"HASH"}]', '"KeySchema":[{"AttributeName":{},"KeyType":"HASH"}]',
+      '"KeySchema":[{"AttributeName":"sk","KeyType":"RANGE"}]',
+      keys .. ',"AttributeDefinitions":5', keys .. ',"AttributeDefinitions":[{}]', keys .. ',"AttributeDefinitions":[1]',
+      keys .. ',"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":5}]',
+      keys .. ',"AttributeDefinitions":[{"AttributeName":5,"AttributeType":"S"}]',
+      keys .. ',"GlobalSecondaryIndexes":7', keys .. ',"GlobalSecondaryIndexes":[7]',
+      keys .. ',"LocalSecondaryIndexes":[{' .. keys .. "}]",
+      keys .. ',"GlobalSecondaryIndexes":[{"IndexName":"g","KeySchema":[true]}]',
+    } do
+      local users, runtime = new_table(nil, { { body = '{"Table":{' .. text .. "}}" } })
+      local ok, err = users:create { pk = "a" }
+      assert.is_nil(ok)
+      assert.same({ "ResponseError", "DescribeTable", true }, { err.code, err.operation, err.sent }, text)
+      assert.equal(1, #runtime.requests)
+    end
+  end)
+
+  it("checks no key type that it does not know", function()
+    local users = new_table(nil, { { body = '{"Table":{"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}],'
+      .. '"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"NEW"}]}}' }, {} })
+    assert.is_true((users:create { pk = "a" }))
+  end)
+
   it("passes on that the table cannot be described, and asks again the next time", function()
     local missing = { status = 400, body = '{"__type":"a#ResourceNotFoundException"}' }
     local users = new_table(nil, { missing, { body = '{"Table":{}}' }, { body = DESCRIPTION }, {} })
