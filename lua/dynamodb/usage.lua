@@ -71,22 +71,32 @@ function usage.nearest(name, known)
   return best
 end
 
---- Raises on the first name in `given` that is not in `known`, with the name that was probably meant.
----@param given table                 an options table
+--- What is wrong with the first name in `given` that is not in `known`, with the name that was probably meant.
+---@param given table
 ---@param known table<string, any>    the known names are its keys
 ---@param what string                 what the names are, e.g. "option of connect"
-function usage.check_names(given, known, what)
+---@return string? message            nil if all of them are known
+function usage.unknown_name(given, known, what)
   for name in pairs(given) do
-    if type(name) ~= "string" then usage.raise(("%s: names are strings, not %s"):format(what, type(name))) end
+    if type(name) ~= "string" then return ("%s: names are strings, not %s"):format(what, type(name)) end
     if known[name] == nil then
       local meant = usage.nearest(name, known)
-      if meant then usage.raise(("unknown %s %q; did you mean %q?"):format(what, name, meant)) end
+      if meant then return ("unknown %s %q; did you mean %q?"):format(what, name, meant) end
       local all = {}
       for known_name in pairs(known) do all[#all + 1] = known_name end
       table.sort(all)
-      usage.raise(("unknown %s %q; known are: %s"):format(what, name, table.concat(all, ", ")))
+      return ("unknown %s %q; known are: %s"):format(what, name, table.concat(all, ", "))
     end
   end
+end
+
+--- Raises on the first name in `given` that is not in `known`.
+---@param given table                 an options table
+---@param known table<string, any>    the known names are its keys
+---@param what string                 what the names are
+function usage.check_names(given, known, what)
+  local message = usage.unknown_name(given, known, what)
+  if message then usage.raise(message) end
 end
 
 return usage
