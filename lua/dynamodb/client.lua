@@ -38,7 +38,7 @@ function client_mt:__tostring()
   return ("dynamodb.Client(%s)"):format(self.region and self.region.value or "no region")
 end
 
--- What connect takes, and the type of each: a Lua type, "seconds" (positive; false for none where noted) or a list.
+-- What connect takes, and the type of each: a Lua type, one of CHECKS or a list of words.
 local OPTIONS = {
   region = "string",
   endpoint = "string",
@@ -72,12 +72,16 @@ local OPTIONS = {
 }
 
 local CHECKS = {
-  ["seconds"] = function(value) return type(value) == "number" and value > 0, "a positive number of seconds" end,
+  -- The bounds of dynamodb.curl's settings, so that nothing is left to be found at the first call.
+  ["seconds"] = function(value)
+    return type(value) == "number" and value >= 0.001 and value <= 86400, "a number of seconds from 0.001 to 86400"
+  end,
   ["seconds or false"] = function(value)
     return value == false or type(value) == "number" and value > 0, "a positive number of seconds, or false for none"
   end,
   ["bytes"] = function(value)
-    return type(value) == "number" and value >= 1 and value == math.floor(value), "a positive number of bytes"
+    return type(value) == "number" and value >= 1024 and value <= 1e12 and value == math.floor(value),
+      "a number of bytes from 1024 to 1e12"
   end,
   ["credentials"] = function(value)
     return type(value) == "table" or type(value) == "function", "a table or a function"
