@@ -21,6 +21,23 @@ describe("an answer", function()
     assert.same({}, assert(db:call("TagResource", { ResourceArn = "x", Tags = {} })))
   end)
 
+  it("without a body is none where items come back: a proxy's, not DynamoDB's", function()
+    for _, operation in ipairs { "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem",
+      "BatchWriteItem", "TransactGetItems", "TransactWriteItems", "ExecuteStatement", "BatchExecuteStatement",
+      "ExecuteTransaction", "GetRecords" } do
+      for _, body in ipairs { "", " \r\n" } do
+        local answer, err = client({ { body = body } }):call(operation, {})
+        assert.is_nil(answer, operation)
+        assert.same({ "ResponseError", 200, true }, { err.code, err.status, err.sent }, operation)
+      end
+    end
+    local users = client({ { body = "" }, { body = "" } }):table "users"
+    local item, err = users:get { pk = "a" }
+    assert.is_nil(item)
+    assert.equal("ResponseError", err.code)
+    assert.is_nil((users:put { pk = "a" }))
+  end)
+
   it("is discarded whole if its CRC-32 is wrong, also on errors", function()
     for _, status in ipairs { 200, 400 } do
       local db = client { { status = status, body = '{"__type":"a#ValidationException"}',

@@ -133,12 +133,15 @@ end
 ---@param shape userdata?      of the operation's output; nil if no AttributeValue is in it
 ---@param options userdata?    core.options
 ---@param limit integer        bytes that a compressed body may inflate to
----@return table? value        an empty body is an empty table
+---@return table? value        an empty body is an empty table where no item can be in the answer
 ---@return dynamodb.Error?
 function response.check(answer, shape, options, limit)
   local body, err = content(answer, limit)
   if not body then return nil, err end
   if answer.status < 200 or answer.status >= 300 then return nil, failure(answer, body, options) end
+  -- DynamoDB answers at least `{}`, AWS's protocol allows nothing where an operation has no output. Where items come
+  -- back (also old ones, of writes), an empty body is a proxy's: a read would find nothing, a write would be done.
+  if shape and not body:find("%S") then return unusable(answer, "the body is empty") end
   local value, message = core.decode(shape, body, options)
   if not value then return unusable(answer, "the body cannot be read: " .. message) end
   return value

@@ -5,7 +5,7 @@ local errors = require "dynamodb.error"
 local runtime_methods = {}
 local runtime_mt = { __name = "dynamodb.runtime.fake", __index = runtime_methods }
 
---- Adds answers for the requests to come, in order. An answer is a response `{ status = 200, head = …, body = "" }`
+--- Adds answers for the requests to come, in order. An answer is a response `{ status = 200, head = …, body = "{}" }`
 --- (or `headers = { ["x-name"] = "value" }` instead of a head), a failure `{ code = "Timeout", sent = true }`, or a
 --- function of the request that returns one; `delay` is how many seconds it takes.
 ---@param ... table|function
@@ -69,7 +69,8 @@ function runtime_methods:send(request, deadline)
   end
   self:advance(delay)
   if not answer.code then
-    return { status = answer.status or 200, head = answer.head or head_of(answer), body = answer.body or "" }
+    local status = answer.status or 200
+    return { status = status, head = answer.head or head_of(answer), body = answer.body or status < 300 and "{}" or "" }
   end
   if errors.is_error(answer) then return nil, answer end
   return nil, errors.new { code = answer.code, message = answer.message or "scripted", sent = answer.sent ~= false }
