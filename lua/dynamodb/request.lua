@@ -37,7 +37,8 @@ end
 ---@return table
 local function with_token(spec, params)
   local member = spec and spec.token
-  if not member or params[member] ~= nil then return params end
+  local given = member and params[member]
+  if not member or given ~= nil and given ~= core.null then return params end -- null is not sent
   local copy = {}
   for name, value in pairs(params) do copy[name] = value end
   copy[member] = core.uuid()
@@ -294,7 +295,7 @@ end
 ---@param client dynamodb.Client
 ---@param options table
 ---@return number?
-local function deadline_of(client, options)
+function request.deadline(client, options)
   local timeout = options.timeout
   if timeout == nil then
     if options.deadline then return options.deadline end
@@ -303,6 +304,17 @@ local function deadline_of(client, options)
   if not timeout then return options.deadline end
   local deadline = client:runtime():now() + timeout
   return options.deadline and math.min(deadline, options.deadline) or deadline
+end
+
+--- The options of a call that makes several requests, `timeout` turned into the one deadline that bounds all of them.
+---@param client dynamodb.Client
+---@param options table
+---@return table    a copy
+function request.bounded(client, options)
+  local copy = {}
+  for name, value in pairs(options) do copy[name] = value end
+  copy.timeout, copy.deadline = false, request.deadline(client, options)
+  return copy
 end
 
 ---@param name string
@@ -336,7 +348,7 @@ function request.perform(client, operation, spec, params, options, built)
   local insist = first_set("retry_ambiguous", options, { built, client })
   repeatable = repeatable or insist
   local streams = spec ~= nil and spec.service == "streams"
-  local deadline = deadline_of(client, options)
+  local deadline = request.deadline(client, options)
   local call = {
     operation = operation,
     spec = spec,
