@@ -89,6 +89,7 @@ build = {
     ["dynamodb.key"] = "lua/dynamodb/key.lua",
     ["dynamodb.model"] = "lua/dynamodb/model.lua",
     ["dynamodb.options"] = "lua/dynamodb/options.lua",
+    ["dynamodb.printable"] = "lua/dynamodb/printable.lua",
     ["dynamodb.repeat_safe"] = "lua/dynamodb/repeat_safe.lua",
     ["dynamodb.request"] = "lua/dynamodb/request.lua",
     ["dynamodb.response"] = "lua/dynamodb/response.lua",

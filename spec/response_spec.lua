@@ -163,6 +163,25 @@ describe("an error answer", function()
     assert.is_true(err.retryable)
   end)
 
+  it("has no half secret where a page that is not JSON is cut", function()
+    local text = ("x"):rep(1990) .. fake_client.secret
+    local db = client { { status = 502, body = text } }
+    local _, err = db:call("ListTables")
+    assert.is_nil(err.message:find(fake_client.secret:sub(1, 10), 1, true))
+    assert.equal(("x"):rep(1990) .. "[redacted]", err.message)
+  end)
+
+  it("has no secret in its code or in the reasons of a cancelled transaction", function()
+    local secret = fake_client.secret
+    local body = core.json_encode { __type = "a#" .. secret:gsub("/", "."), code = secret, message = "m",
+      CancellationReasons = { { Code = secret, Message = "for " .. secret } } }
+    local _, err = client({ { status = 400, body = body } }):call("ListTables")
+    assert.same({ { code = "[redacted]", message = "for [redacted]" } }, err.reasons)
+    assert.equal("[redacted]", err.body.code)
+    _, err = client({ { status = 400, body = core.json_encode { code = secret } } }):call("ListTables")
+    assert.equal("[redacted]", err.code)
+  end)
+
   it("is one for every status from 300", function()
     for _, status in ipairs { 300, 301, 307, 404, 500 } do
       assert.equal(("%d"):format(status), failure({ status = status, body = "{}" }).code)

@@ -5,8 +5,6 @@ local model = require "dynamodb.model"
 
 local response = {}
 
-local MESSAGE_LIMIT = 2000 -- bytes kept of a body that is not JSON (a proxy's error page)
-
 local error_shape -- compiled at the first error
 
 ---@param value any
@@ -102,12 +100,9 @@ local function failure(answer, text, options)
     or text_or_nil(core.header(answer.head, "x-amzn-errortype"))
   code = code and text_or_nil(sanitise(code)) or ("%d"):format(answer.status)
   local message = text_or_nil(body.message) or text_or_nil(body.Message)
-  if not message and not decoded then
-    message = text:sub(1, MESSAGE_LIMIT):gsub("^%s+", ""):gsub("%s+$", "")
-  end
   return errors.new {
     code = code,
-    message = message or "",
+    message = message or not decoded and text or "", -- a page that is not JSON: `errors.redact` cuts it
     status = answer.status,
     request_id = response.request_id(answer),
     item = table_or_nil(body.Item),
