@@ -4,6 +4,7 @@
 local core = require "dynamodb.core"
 local endpoint = require "dynamodb.endpoint"
 local errors = require "dynamodb.error"
+local expression = require "dynamodb.expression"
 local hooks = require "dynamodb.hooks"
 local repeat_safe = require "dynamodb.repeat_safe"
 local response = require "dynamodb.response"
@@ -58,8 +59,11 @@ local function encode(client, operation, spec, params)
     if not ok then usage.raise(("%s: %s"):format(operation, tostring(body))) end
     return body
   end
-  local body, message = core.encode(shape_of(input_shapes, operation, spec.input), params, client.values, client.strict)
-  if not body then usage.raise(("%s: %s"):format(operation, message)) end
+  local shape, options = shape_of(input_shapes, operation, spec.input), client.values
+  local body, message
+  if options then message = expression.left_out(params, options) end
+  if not message then body, message = core.encode(shape, params, options, client.strict) end
+  if not body then usage.raise(("%s: %s"):format(operation, expression.explain(message, params))) end
   return body
 end
 
