@@ -135,6 +135,34 @@ describe("a request", function()
   end)
 end)
 
+describe("an expression that is null", function()
+  local PUT = { TableName = "t", Item = { pk = "a" }, ConditionExpression = core.null }
+
+  it("is refused: the write would be unconditional", function()
+    local db, runtime = client {}
+    for operation, case in pairs {
+      PutItem = { "PutItem.ConditionExpression is null", PUT },
+      DeleteItem = { "DeleteItem.Expected is null", { TableName = "t", Key = { pk = "a" }, Expected = core.null } },
+      Scan = { "Scan.FilterExpression is null", { TableName = "t", FilterExpression = core.null } },
+      TransactWriteItems = { "TransactWriteItems.TransactItems[2].Put.ConditionExpression is null",
+        { TransactItems = { { Put = { TableName = "t", Item = { pk = "b" } } }, { Put = PUT } } } },
+    } do
+      local message = message_of(function() db:call(operation, case[2]) end)
+      assert.matches(case[1], message, 1, true)
+      assert.matches("client_spec.lua:", message, 1, true)
+    end
+    assert.equal(0, #runtime.requests)
+  end)
+
+  it("is left out with strict = false; other members may be null", function()
+    local db, runtime = client({ {} }, { strict = false })
+    assert(db:call("PutItem", PUT))
+    assert.is_nil(core.json_decode(runtime.requests[1].body).ConditionExpression)
+    assert(client { {} }:call("PutItem", { TableName = "t", Item = { pk = "a", x = core.null },
+      ReturnValues = core.null }))
+  end)
+end)
+
 describe("time", function()
   local function deadline(options, call_options, expected)
     local db, runtime = client({ {} }, options)

@@ -295,6 +295,25 @@ function client_methods:perform(operation, params, options, built)
   return request.perform(self, operation, model.operations[operation], params, options, built)
 end
 
+--- Raises on an expression that is null: it would not be sent, and a write without its condition goes unconditionally.
+---@param params table       of an operation, or of one operation of a transaction
+---@param where string       for the message
+local function refuse_null_expressions(params, where)
+  for name, value in pairs(params) do
+    if value == core.null and type(name) == "string" and (name:find("Expression$") or name == "Expected") then
+      usage.raise(("%s.%s is null and would not be sent (an unconditional write, a reading of everything); leave it out"
+        .. " if that is meant, or connect with strict = false"):format(where, name))
+    end
+  end
+  for i, part in ipairs(type(params.TransactItems) == "table" and params.TransactItems or {}) do
+    for name, inner in pairs(type(part) == "table" and part or {}) do
+      if type(inner) == "table" then
+        refuse_null_expressions(inner, ("%s.TransactItems[%d].%s"):format(where, i, tostring(name)))
+      end
+    end
+  end
+end
+
 local CALL_OPTIONS = { timeout = true, deadline = true, retry_ambiguous = true }
 
 --- Calls any operation of DynamoDB or DynamoDB Streams by its name. Parameters are DynamoDB's, with Lua's values where
@@ -316,6 +335,7 @@ function client_methods:call(operation, params, options)
     local meant = self.strict and usage.nearest(operation, model.operations)
     if meant then usage.raise(("unknown operation %q; did you mean %q?"):format(operation, meant)) end
   end
+  if self.strict then refuse_null_expressions(params, operation) end
   return self:perform(operation, params, options)
 end
 
