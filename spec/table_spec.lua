@@ -294,7 +294,8 @@ describe("Table:create", function()
       '"KeySchema":[1,2]', '"KeySchema":{"a":1}', '"KeySchema":"pk"', '"KeySchema":[{}]',
       '"KeySchema":[{"AttributeName":5,"KeyType":"HASH"}]', '"KeySchema":[{"AttributeName":{},"KeyType":"HASH"}]',
       '"KeySchema":[{"AttributeName":"sk","KeyType":"RANGE"}]',
-      keys .. ',"AttributeDefinitions":5', keys .. ',"AttributeDefinitions":[{}]', keys .. ',"AttributeDefinitions":[1]',
+      keys .. ',"AttributeDefinitions":5', keys .. ',"AttributeDefinitions":[{}]',
+      keys .. ',"AttributeDefinitions":[1]',
       keys .. ',"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":5}]',
       keys .. ',"AttributeDefinitions":[{"AttributeName":5,"AttributeType":"S"}]',
       keys .. ',"GlobalSecondaryIndexes":7', keys .. ',"GlobalSecondaryIndexes":[7]',
@@ -444,13 +445,15 @@ describe("what an expression cannot have", function()
     update("UpdateItem: changes.delete.tags: a set cannot be empty", { delete = { tags = dynamodb.set {} } })
     update("UpdateItem: where.x: ", { set = { a = 1 } }, { where = { x = print } })
     update("UpdateItem: where.x: ", { set = { a = 1 } }, { where = { x = e.between(1, 0 / 0) } })
-    update("UpdateItem: where.x: ", { set = { a = 1 } }, { where = e.any { { y = 1 }, { x = e.not_(e.in_ { 1, print }) } } })
+    update("UpdateItem: where.x: ", { set = { a = 1 } },
+      { where = e.any { { y = 1 }, { x = e.not_(e.in_ { 1, print }) } } })
     update("UpdateItem: values.min.a: ", "SET a = :min", { values = { min = { a = print } } })
     update("UpdateItem: values.min: ", "SET a = :min", { values = { [":min"] = print } })
     refuses("GetItem: attributes[2]: a string that is not UTF-8", KEYS, "get", KEY, { attributes = { "a", "b\255" } })
     update("UpdateItem: changes.remove.b\\xff: a string that is not UTF-8", { remove = { "b\255" } })
     update("UpdateItem: where.b\\xff: a string that is not UTF-8", { set = { a = 1 } }, { where = { ["b\255"] = 1 } })
-    update("UpdateItem: names.n: a string that is not UTF-8", "SET #n = :v", { names = { n = "\255" }, values = { v = 1 } })
+    update("UpdateItem: names.n: a string that is not UTF-8", "SET #n = :v",
+      { names = { n = "\255" }, values = { v = 1 } })
   end)
 
   it("is refused also where an item would do without it", function()

@@ -80,8 +80,8 @@ local function pattern_of(secret)
   return (secret:gsub("%W", "%%%0"))
 end
 
---- The secret replaced in all texts of a value: AWS quotes the canonical request, session token and all, when it refuses
---- a signature. Items are the program's own data and stay as they are.
+--- The secret replaced in all texts of a value: AWS quotes the canonical request, session token and all, when it
+--- refuses a signature. Items are the program's own data and stay as they are.
 ---@param value any
 ---@param pattern string    of the secret
 ---@return any

@@ -8,7 +8,8 @@ local FLAGS = { "consistent", "retry_ambiguous" }
 ---@param timeout any
 ---@param deadline any
 local function check_times(timeout, deadline)
-  if timeout and (type(timeout) ~= "number" or not (timeout > 0)) or timeout == true then
+  local is_positive = type(timeout) == "number" and timeout > 0
+  if timeout and not is_positive then
     usage.raise("timeout must be a positive number of seconds, or false for none")
   end
   if deadline ~= nil and (type(deadline) ~= "number" or deadline ~= deadline) then
