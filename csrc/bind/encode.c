@@ -177,34 +177,31 @@ static Result encode_element (Encoder *e, const Frame *frame, const Shape *eleme
   return result;
 }
 
-/* The list on top whose elements do not lie in order, if it is one; a hole is skipped only on demand. */
-static Result encode_unordered (Encoder *e, const Frame *frame, const Shape *element) {
+/* The rest of the list on top, whose elements do not lie in order; a hole is skipped only on demand. */
+static Result encode_unordered (Encoder *e, Frame *child, const Shape *element, int *first) {
   lua_State *L = e->L;
   Keys keys;
-  Frame child = {frame, NULL, 0, 0, lua_topointer(L, -1)};
-  int first = 1;
-  if (!count_keys(e, frame, &keys)) return FAILED;
-  buffer_byte(e->out, '[');
-  for (child.index = 1; child.index <= keys.max; child.index++) {
-    lua_rawgeti(L, -1, (int)child.index);
+  if (!count_keys(e, child->parent, &keys)) return FAILED;
+  for (; child->index <= keys.max; child->index++) {
+    lua_rawgeti(L, -1, (int)child->index);
     if (!lua_isnil(L, -1)) {
-      if (!encode_element(e, &child, element, &first)) return FAILED;
+      if (!encode_element(e, child, element, first)) return FAILED;
     } else if (e->options.unsupported != UNSUPPORTED_SKIP) {
-      return fail(e, &child, "a hole in a list");
+      return fail(e, child, "a hole in a list");
     }
     lua_pop(L, 1);
   }
-  buffer_byte(e->out, ']');
   return WRITTEN;
 }
 
-/* The list on top. The first walk expects to meet 1, 2, 3…; only when it meets something else are the keys counted. */
+/*
+** The list on top. The walk expects to meet 1, 2, 3…; only when it meets something else are the keys counted, and the
+** elements that are left taken by their places.
+*/
 static Result encode_list (Encoder *e, const Frame *frame, const Shape *element, int is_value) {
   lua_State *L = e->L;
-  size_t mark = e->out->len;
   int table = lua_gettop(L), first = 1;
   Frame child = {frame, NULL, 0, 0, lua_topointer(L, table)};
-  Result result = WRITTEN;
   if (!enter(e, frame, is_value)) return FAILED;
   buffer_byte(e->out, '[');
   lua_pushnil(L);
@@ -212,10 +209,8 @@ static Result encode_list (Encoder *e, const Frame *frame, const Shape *element,
     child.index++;
     if (lua_type(L, -2) != LUA_TNUMBER || lua_tonumber(L, -2) != (lua_Number)child.index) {
       lua_settop(L, table);
-      e->out->len = mark;
-      result = encode_unordered(e, frame, element);
-      leave(e, is_value);
-      return result;
+      if (!encode_unordered(e, &child, element, &first)) return FAILED;
+      break;
     }
     if (!encode_element(e, &child, element, &first)) return FAILED;
     lua_pop(L, 1);

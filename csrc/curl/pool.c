@@ -255,7 +255,7 @@ static int fail_all (Pool *p, CURLMcode code) {
 int pool_step (Pool *p, double timeout) {
   int still;
   if (p->active == 0) {
-    if (timeout < LONGEST_WAIT) clock_sleep(timeout);
+    if (isfinite(timeout)) clock_sleep(fmin(timeout, LONGEST_WAIT)); /* without end, nothing could ever end it */
     return 0;
   }
   if (!p->kicked) {

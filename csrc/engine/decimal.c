@@ -117,6 +117,13 @@ void decimal_from_integer (int64_t value, Decimal *d) {
   set_digits(d, first, len, (int)len - 1);
 }
 
+/* A whole number of up to 38 digits as it is, not as its shortest form. "%.0f" writes no decimal point of any locale. */
+static void exact_whole (double positive, Decimal *d) {
+  char text[DECIMAL_DIGITS + 2];
+  int len = snprintf(text, sizeof text, "%.0f", positive);
+  set_digits(d, text, (size_t)len, len - 1);
+}
+
 /* Most fractions in use have few digits: then value × 10^k is whole for a small k, and one division proves it. */
 static int few_digits (double value, Decimal *d) {
   for (int k = 1; k <= 9; k++) {
@@ -155,6 +162,11 @@ DecimalError decimal_from_double (double value, Decimal *d) {
   double positive = fabs(value);
   if (value < 9223372036854775808.0 && value >= -9223372036854775808.0 && value == rint(value)) {
     decimal_from_integer((int64_t)value, d);
+    return DECIMAL_OK;
+  }
+  if (positive >= 9223372036854775808.0 && positive < 1e38) {
+    exact_whole(positive, d);
+    d->negative = value < 0;
     return DECIMAL_OK;
   }
   if (positive < 1e15 && positive >= 1e-5 && few_digits(positive, d)) {

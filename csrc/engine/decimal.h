@@ -28,7 +28,7 @@ const char *decimal_message (DecimalError error);
 DecimalError decimal_parse (const char *text, size_t len, Decimal *d);
 void decimal_from_integer (int64_t value, Decimal *d);
 
-/* Whole numbers within int64 as they are, else the shortest decimal that reads back. NaN, infinities: DECIMAL_RANGE. */
+/* Whole numbers of up to 38 digits as they are, else the shortest decimal that reads back. NaN, infinities: DECIMAL_RANGE. */
 DecimalError decimal_from_double (double value, Decimal *d);
 
 /* 1 when `d` is a whole number that fits. */
