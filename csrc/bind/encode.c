@@ -337,6 +337,10 @@ static Result encode_digits (Encoder *e, const Frame *frame) {
     if (fabs(number) > 9007199254740991.0 && fabs(number) < 1e126 && e->options.numbers != NUMBERS_NATIVE)
       return fail(e, frame, "the float %.17g is beyond 2^53, where floats skip numbers; dynamodb.number(text) is exact",
                   number);
+    if (fabs(number) < 1e126 && decimal_from_double(number, &d) == DECIMAL_OK) {
+      e->out->len += decimal_write(&d, to);
+      return WRITTEN;
+    }
   }
   const char *error = to_decimal(L, e->state, -1, &d);
   if (error) return fail(e, frame, "%s", error);

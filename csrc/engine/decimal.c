@@ -117,13 +117,6 @@ void decimal_from_integer (int64_t value, Decimal *d) {
   set_digits(d, first, len, (int)len - 1);
 }
 
-/* A whole number of up to 38 digits as it is, not as its shortest form. "%.0f" writes no decimal point of any locale. */
-static void exact_whole (double positive, Decimal *d) {
-  char text[DECIMAL_DIGITS + 2];
-  int len = snprintf(text, sizeof text, "%.0f", positive);
-  set_digits(d, text, (size_t)len, len - 1);
-}
-
 /* Most fractions in use have few digits: then value × 10^k is whole for a small k, and one division proves it. */
 static int few_digits (double value, Decimal *d) {
   for (int k = 1; k <= 9; k++) {
@@ -164,11 +157,6 @@ DecimalError decimal_from_double (double value, Decimal *d) {
     decimal_from_integer((int64_t)value, d);
     return DECIMAL_OK;
   }
-  if (positive >= 9223372036854775808.0 && positive < 1e38) {
-    exact_whole(positive, d);
-    d->negative = value < 0;
-    return DECIMAL_OK;
-  }
   if (positive < 1e15 && positive >= 1e-5 && few_digits(positive, d)) {
     d->negative = value < 0;
     return DECIMAL_OK;
@@ -186,6 +174,17 @@ DecimalError decimal_from_double (double value, Decimal *d) {
     if (precision == 16 && next_reads_back(positive, digits, magnitude, d)) break;
   }
   if (d->magnitude > MAX_MAGNITUDE || d->magnitude < MIN_MAGNITUDE) return DECIMAL_RANGE;
+  d->negative = value < 0;
+  return DECIMAL_OK;
+}
+
+DecimalError decimal_exactly (double value, Decimal *d) {
+  char text[DECIMAL_DIGITS + 2];
+  double positive = fabs(value);
+  if (!(positive >= 9223372036854775808.0 && positive < 1e38)) return decimal_from_double(value, d);
+  memset(d, 0, sizeof *d);
+  int len = snprintf(text, sizeof text, "%.0f", positive); /* without a decimal point, so of no locale */
+  set_digits(d, text, (size_t)len, len - 1);
   d->negative = value < 0;
   return DECIMAL_OK;
 }
