@@ -117,12 +117,12 @@ end
 --- Nothing comes from outside.
 ---@package
 ---@return boolean
-function runtime_methods:busy() return false end
+function runtime_methods.busy() return false end
 
 --- It has no connections that a fork could harm.
 ---@package
 ---@return boolean
-function runtime_methods:forked() return false end
+function runtime_methods.forked() return false end
 
 ---@return number seconds    as `options.now`, `advance` and the answers' delays made it
 function runtime_methods:now() return self.monotonic end
