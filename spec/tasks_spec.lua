@@ -425,20 +425,21 @@ local function random_program(seed)
 end
 
 describe("Thousands of random programs", function()
-  local scale = tonumber(os.getenv "SCALE") or 1
+  -- Under the sanitizers, and a collector that never rests, each takes a hundred times as long.
+  local programs = os.getenv "FLAVOUR" == "asan" and 40 or 2000 * (tonumber(os.getenv "SCALE") or 1)
 
   it("end, and no task is lost", function()
     local all = 0
-    for seed = 1, 2000 * scale do
+    for seed = 1, programs do
       local begun, ended = random_program(seed)
       assert.equal(begun, ended, "seed " .. seed)
       all = all + begun
     end
-    assert.is_true(all > 10000)
+    assert.is_true(all > 5 * programs)
   end)
 
   it("run the same way each time", function()
-    for seed = 1, 50 do
+    for seed = 1, programs / 40 do
       assert.same({ random_program(seed) }, { random_program(seed) })
     end
   end)
@@ -534,12 +535,12 @@ describe("Over real sockets", function()
   local function ask(fields) return rt:send(http.request(peer, fields)) end
 
   it("100 tasks take about as long as one", function()
-    serve { server.answering(server.response "{}", 0.1) }
+    serve { server.answering(server.response "{}", 0.3) }
     local started, tasks = rt:now(), {}
     for i = 1, 100 do tasks[i] = rt:spawn(function() return assert(ask()).body, i end) end
     for i = 1, 100 do assert.same({ true, "{}", i }, { rt:join(tasks[i]) }) end
     local seconds = rt:now() - started
-    assert.is_true(seconds >= 0.1 and seconds < 2, seconds .. " s")
+    assert.is_true(seconds >= 0.3 and seconds < 15, seconds .. " s") -- 30 s if one came after the other
   end)
 
   it("answers come to those who asked", function()
@@ -564,7 +565,7 @@ describe("Over real sockets", function()
   for place, call in pairs(places) do
     it("requests inside of " .. place .. " are made at the same time", function()
       serve { server.answering(server.response "{}", 0.1) }
-      local started, tasks = rt:now(), {}
+      local tasks = {}
       for i = 1, 5 do
         tasks[i] = rt:spawn(function()
           rt:sleep(0)
@@ -572,7 +573,8 @@ describe("Over real sockets", function()
         end)
       end
       for i = 1, 5 do assert.same({ true }, { rt:join(tasks[i]) }) end
-      assert.is_true(rt:now() - started < 1.5)
+      -- One after the other they would all have the same connection.
+      assert.is_true(#peer:events "connection" >= 2)
     end)
   end
 
