@@ -128,6 +128,7 @@ static void abandon (Pool *p) {
   p->spares = 0;
   p->stale = p->kicked = 0;
   p->owner = getpid();
+  p->forks++;
 }
 
 void pool_check_owner (Pool *p) {

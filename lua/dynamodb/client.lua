@@ -5,6 +5,7 @@ local endpoint = require "dynamodb.endpoint"
 local errors = require "dynamodb.error"
 local model = require "dynamodb.model"
 local option_rules = require "dynamodb.options"
+local parallel = require "dynamodb.parallel"
 local request = require "dynamodb.request"
 local table_module = require "dynamodb.table"
 local usage = require "dynamodb.usage"
@@ -322,6 +323,24 @@ end
 ---@return dynamodb.Table
 function client_methods:table(name, schema)
   return table_module.new(self, name, schema)
+end
+
+--- Runs functions at the same time and waits for all of them: while one waits for an answer, the others go on. They
+--- share one thread, so nothing happens between two requests that the program does not do itself. When one raises, so
+--- does `parallel`, after all of them have ended.
+---
+--- ```lua
+--- local values, errs = db:parallel {
+---   function() return users:get { pk = "1" } end,
+---   function() return orders:get { pk = "2" } end,
+--- }
+--- ```
+---@param functions (fun(): any, any)[]
+---@param options table?    concurrency: how many run at a time; all of them by default
+---@return table values     the first result of each function, nil where there was none
+---@return table? errs      nil if no function returned an error; else errs[i] is the one of functions[i]
+function client_methods:parallel(functions, options)
+  return parallel.run(self:runtime(), functions, options)
 end
 
 --- Closes the connections that the client opened itself. The client cannot be used any more; closing twice is allowed.
