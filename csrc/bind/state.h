@@ -23,6 +23,7 @@ typedef enum Metatable {
   MT_SHAPE,
   MT_SIGNER,
   MT_BUFFER,
+  MT_BATCH,
   MT_ARRAY, /* cjson's marks, where it has them */
   MT_EMPTY_ARRAY,
   MT_LAST

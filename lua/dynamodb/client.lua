@@ -1,4 +1,5 @@
 --- A client: what was configured at connect, and `call` for every operation of the API.
+local batch = require "dynamodb.batch"
 local core = require "dynamodb.core"
 local config = require "dynamodb.config"
 local endpoint = require "dynamodb.endpoint"
@@ -293,6 +294,17 @@ end
 ---@return dynamodb.Table
 function client_methods:table(name, schema)
   return table_module.new(self, name, schema)
+end
+
+--- Puts and deletes in any of the client's tables, as `f` tells them: `b:put(users, item)`, `b:delete(orders, key)`.
+--- They are sent in batches while `f` runs, and the rest when it returns. If `f` raises, nothing new is sent and the
+--- report says how far it came.
+---@param f fun(b: dynamodb.BatchWriter)
+---@param options table?    as for `Table:put_all`; wcu holds for each table
+---@return dynamodb.BatchReport? report    only if all of it is done
+---@return dynamodb.Error?                 else: code Incomplete, with `report`, and `cause` if `f` raised
+function client_methods:batch(f, options)
+  return batch.run(self, f, options)
 end
 
 --- Closes the connections that the client opened itself. The client cannot be used any more; closing twice is allowed.

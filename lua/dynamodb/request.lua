@@ -87,6 +87,7 @@ end
 ---@field target string          what X-Amz-Target says
 ---@field service "dynamodb"|"dynamodbstreams"
 ---@field body string
+---@field raw boolean?           the answer's body is wanted as it is
 ---@field deadline number?       on the runtime's clock
 ---@field invocation_id string
 ---@field is_read boolean
@@ -126,9 +127,13 @@ local function attempt(client, call, number, maximum)
     repeat_safe = call.resend,
   }, call.deadline)
   if not answer then return nil, err end
-  local shape = shape_of(output_shapes, call.operation, call.spec and call.spec.output)
   local value
-  value, err = response.check(answer, shape, client.values, client.max_response)
+  if call.raw then
+    value, err = response.text(answer, client.values, client.max_response)
+  else
+    local shape = shape_of(output_shapes, call.operation, call.spec and call.spec.output)
+    value, err = response.check(answer, shape, client.values, client.max_response)
+  end
   if err then errors.redact(err, credentials) end
   return value, err, answer
 end
@@ -166,8 +171,9 @@ end
 ---@param spec table?         of the model; nil for an operation that it does not know
 ---@param params table        as DynamoDB names them, values as Lua has them; not changed
 ---@param options table       timeout, deadline, retry_ambiguous
----@param built table?        by a table: `repeat_safe` as its builder knows it, `retry_ambiguous`
----@return table? value
+---@param built table?        by a table: `repeat_safe` as its builder knows it, `retry_ambiguous`; by a batch: `body`,
+---                           the bytes to send, whose answer is given as bytes too
+---@return table|string|nil value
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
 function request.perform(client, operation, spec, params, options, built)
@@ -181,7 +187,8 @@ function request.perform(client, operation, spec, params, options, built)
     spec = spec,
     service = streams and "dynamodbstreams" or "dynamodb",
     target = spec and spec.target or "DynamoDB_20120810." .. operation,
-    body = encode(client, operation, spec, params),
+    body = built.body or encode(client, operation, spec, params),
+    raw = built.body ~= nil,
     deadline = deadline_of(client, options),
     invocation_id = core.uuid(),
     is_read = repeat_safe.is_read(operation, spec, params),
@@ -203,7 +210,7 @@ function request.perform(client, operation, spec, params, options, built)
     attempts = attempts,
     waited = 0,
     request_id = response.request_id(answer),
-    capacity = value.ConsumedCapacity,
+    capacity = not call.raw and value.ConsumedCapacity or nil,
   }
 end
 
