@@ -709,7 +709,7 @@ static void check_time (Batch *b) {
   if (b->stop) return;
   if (b->now >= b->options.deadline)
     b->stop = BATCH_DEADLINE;
-  else if (b->trouble >= 0 && b->now - b->trouble >= b->options.stall)
+  else if (b->trouble >= 0 && b->now >= b->trouble + b->options.stall) /* as the wait is reckoned */
     b->stop = BATCH_STALLED;
 }
 
