@@ -132,6 +132,51 @@ struct Batch {
   size_t result_count, result_room;
 };
 
+/* What an entry costs besides its bytes, roughly. */
+#define ENTRY_BYTES (sizeof(Entry) + sizeof(Partition) + sizeof(Payload) + 64)
+
+void list_append (EntryList *list, Entry *entry);
+void list_prepend (EntryList *list, Entry *entry);
+void list_remove (EntryList *list, Entry *entry);
+
+/* The delayed entries, the one due first on top. Room is made before an entry is. */
+int delayed_reserve (Batch *b, size_t count);
+void delayed_push (Batch *b, Entry *entry);
+Entry *delayed_pop (Batch *b);
+void delayed_drop_table (Batch *b, uint32_t table);
+
+/* A new entry for the key in b->key, in no list yet; its partition is named by the key's beginning. NULL: no memory. */
+Entry *entry_new (Batch *b, uint32_t table, size_t partition_len, uint64_t hash);
+
+/* Frees what an entry owns. */
+void entry_free (Entry *entry);
+
+/* Into its table's list: at its end, or first. */
+void entry_ready (Batch *b, Entry *entry, int at_once);
+
+/* The entry is not a leftover any more; what queued behind the last one of its partition may go. */
+void entry_clear (Batch *b, Entry *entry);
+
+/* Takes the payload away, which is done or handed on; the newer one takes its place, else the entry goes. */
+void entry_next (Batch *b, Entry *entry);
+
+/* The newer operation of one that came back undone takes its place, if there is one. */
+void entry_renew (Batch *b, Entry *entry);
+
+/* Goes back to wait for its own time; `draw` is its share of the longest delay. */
+void entry_delay (Batch *b, Entry *entry, double draw, double retry_after);
+void entry_finish (Batch *b, Entry *entry);
+void entry_fail (Batch *b, Entry *entry, const char *code, const char *message);
+
+void payload_free (Batch *b, Payload *payload);
+void payload_supersede (Batch *b, Payload **place, Payload *payload);
+
+/* Keeps a failure to be told; owns the payload. When memory is out or enough are kept, it was counted only. */
+void payload_fail (Batch *b, uint32_t table, uint64_t index, Payload *payload, const char *code, const char *message);
+
+/* A request that is over, to be used again. */
+void request_free (Batch *b, Request *request);
+
 /* The canonical key of the item that was read last goes to b->key; gives the length of what names the partition. */
 size_t batch_build_key (Batch *b, uint32_t table);
 
