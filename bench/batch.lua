@@ -69,8 +69,8 @@ for round = 1, ROUNDS do
     theirs, ratio[round] = math.min(theirs, other), other / spent
   end
 end
-print(("put_all, %d items of %d bytes: %.2f us of CPU each; resident %d KB at a tenth of them, %d KB at all"):format(COUNT,
-  #wire, ours / COUNT * 1e6, small, most))
+print(("put_all, %d items of %d bytes: %.2f us of CPU each; resident %d KB after a tenth of them, %d KB after all"):format(
+  COUNT, #wire, ours / COUNT * 1e6, small, most))
 if ratio[1] then
   table.sort(ratio)
   print(("AWS SDK for JavaScript, BatchWriteCommand: %.2f us each; %.1f times as much (%.1f-%.1f)"):format(

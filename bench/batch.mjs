@@ -1,5 +1,5 @@
-// Items through BatchWriteCommand of AWS's SDK for JavaScript, 25 at a time: endpoint, count and one item's JSON are the
-// arguments; prints the CPU seconds that it took. tools/bench.sh installs the packages into cache/node.
+// Items through BatchWriteCommand of AWS's SDK for JavaScript, 25 at a time: endpoint, count and one item's JSON are
+// the arguments; prints the CPU seconds that it took. tools/bench.sh installs the packages into cache/node.
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 

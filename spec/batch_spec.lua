@@ -185,7 +185,8 @@ describe("core.batch", function()
 
   it("takes everything as unprocessed when the reply is garbled or leaves over what was never sent", function()
     for _, reply in ipairs { "", "{", "[]", '{"UnprocessedItems":{"t":[{]}}', '{"UnprocessedItems":{"t":[{"PutRequest":'
-      .. '{"Item":{"pk":{"S":"stranger"},"sk":{"N":"1"}}}}]}}', '{"UnprocessedItems":{"t":[{"PutRequest":{"Item":{}}}]}}' } do
+      .. '{"Item":{"pk":{"S":"stranger"},"sk":{"N":"1"}}}}]}}',
+      '{"UnprocessedItems":{"t":[{"PutRequest":{"Item":{}}}]}}' } do
       local batch = new_batch {}
       local t = add_table(batch, "t")
       put(batch, t, "p", 1)
@@ -334,7 +335,7 @@ describe("core.batch", function()
     assert.is_nil(batch:next(0))
   end)
 
-  it("hands out what a get found, by the number of who asked, copies for duplicates, false for what is missing", function()
+  it("hands out what a get found by who asked: copies for duplicates, false for what is missing", function()
     local batch = new_batch { kind = "get" }
     local t = add_table(batch, "t", { members = '"ConsistentRead":true' })
     batch:add(t, "get", { pk = "a", sk = 1 }, 1)

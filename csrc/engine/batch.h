@@ -1,11 +1,12 @@
 /*
-** Many puts, deletes or gets as few requests, until each is done: a state machine that owns bytes, does no I/O and is given
-** time and chance. It is the only retry loop of its requests.
+** Many puts, deletes or gets as few requests, until each is done: a state machine that owns bytes, does no I/O and is
+** given time and chance. It is the only retry loop of its requests.
 **
 **   input == done + failed + superseded + unprocessed, at any moment.
 **
-** At most one operation on a key is in flight. A newer put or delete replaces one that waits; behind one in flight it waits.
-** What a reply leaves over goes back, each after a delay of its own, and new operations on its partition queue behind it.
+** At most one operation on a key is in flight. A newer put or delete replaces one that waits; behind one in flight it
+** waits. What a reply leaves over goes back, each after a delay of its own, and new operations on its partition queue
+** behind it.
 */
 #ifndef DYNAMODB_BATCH_H
 #define DYNAMODB_BATCH_H
@@ -70,7 +71,10 @@ typedef struct BatchCounts {
   size_t bytes; /* held */
 } BatchCounts;
 
-/* What a get's reply says to one who asked: the span of the item in the reply, or no length when there is no such item. */
+/*
+** What a get's reply says to one who asked: the span of the item in the reply, or no length when there is no such
+** item.
+*/
 typedef struct BatchResult {
   uint64_t index;
   size_t table, from, len;
@@ -95,7 +99,10 @@ void batch_free (Batch *b);
 /* Makes a table known; gives its number (from 0), or -1 when memory is out. */
 long batch_table (Batch *b, const BatchTableOptions *options, double now);
 
-/* Takes an operation, above the budget only with `force`; the bytes are copied. What is BATCH_INVALID counts as failed, see batch_problem. */
+/*
+** Takes an operation, above the budget only with `force`; the bytes are copied. What is BATCH_INVALID counts as
+** failed, see batch_problem.
+*/
 BatchAdded batch_add (Batch *b, size_t table, BatchOp op, const char *bytes, size_t len, uint64_t index, int force);
 
 /* Counts an operation that could not even be written as bytes. */
@@ -107,7 +114,9 @@ const char *batch_problem (const Batch *b);
 /* Would more input make the next request fuller? */
 int batch_wants (const Batch *b);
 
-/* The next request to send: its body is good until the next call. Or seconds to wait, INFINITY for until one is back. */
+/*
+** The next request to send: its body is good until the next call. Or seconds to wait, INFINITY for until one is back.
+*/
 BatchNext batch_next (Batch *b, double now, uint64_t *id, const Buffer **body, double *wait);
 
 /* How many operations are in flight with this request; 0 for an unknown one. */

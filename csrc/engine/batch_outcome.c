@@ -7,8 +7,8 @@
 #include "batch_state.h"
 
 /*
-** A get's reply ends at 16 MB, or at 1 MB of one partition: what it then leaves over was not throttled. In wire bytes, which
-** are never fewer than those that the service counts.
+** A get's reply ends at 16 MB, or at 1 MB of one partition: what it then leaves over was not throttled. In wire
+** bytes, which are never fewer than those that the service counts.
 */
 #define FULL_REPLY ((size_t)15 * 1000 * 1000)
 #define FULL_PARTITION ((size_t)900 * 1000)
@@ -30,7 +30,10 @@ static void add_group (Batch *b, Group *group) {
   b->last_group = group;
 }
 
-/* Entries from..to of a request become a group of their own; when memory is out they wait and are tried together again. */
+/*
+** Entries from..to of a request become a group of their own; when memory is out they wait and are tried together
+** again.
+*/
 static void split_off (Batch *b, const Request *request, size_t from, size_t to) {
   Group *group = new_group(to - from);
   for (size_t i = from; i < to; i++) {

@@ -181,7 +181,8 @@ void request_free (Batch *b, Request *request);
 size_t batch_build_key (Batch *b, uint32_t table);
 
 /*
-** Reads a reply: marks the entries of `request`, sets what was consumed. 0 when it is no reply to it; then no mark is set.
+** Reads a reply: marks the entries of `request`, sets what was consumed. 0 when it is no reply to it; then no mark is
+** set.
 */
 int batch_read_reply (Batch *b, Request *request, const char *reply, size_t len);
 

@@ -1,6 +1,6 @@
 /*
-** A token bucket that may owe: a request is charged an estimate before it is sent, and settled when its true cost is known.
-** Time is given in seconds, never asked for.
+** A token bucket that may owe: a request is charged an estimate before it is sent, and settled when its true cost is
+** known. Time is given in seconds, never asked for.
 */
 #ifndef DYNAMODB_BUCKET_H
 #define DYNAMODB_BUCKET_H

@@ -1,5 +1,6 @@
 /*
-** A hash table from runs of bytes to what carries them. It owns its slots alone: a node is a part of what it stands for.
+** A hash table from runs of bytes to what carries them. It owns its slots alone: a node is a part of what it stands
+** for.
 */
 #ifndef DYNAMODB_KEYMAP_H
 #define DYNAMODB_KEYMAP_H

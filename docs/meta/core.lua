@@ -208,9 +208,9 @@ function signer:head(host, target, body, unix_time, invocation_id, sdk_request, 
 function signer:close() end
 
 ---@class dynamodb.Batch
---- Many puts and deletes, or gets, as few requests until each is done: a state machine that owns bytes, does no I/O and is
---- told the time, in seconds. `Table:put_all`, `get_all` and `db:batch` are loops around it. What it was given is always
---- done, failed, superseded or unprocessed.
+--- Many puts and deletes, or gets, as few requests until each is done: a state machine that owns bytes, does no I/O
+--- and is told the time, in seconds. `Table:put_all`, `get_all` and `db:batch` are loops around it. What it was
+--- given is always done, failed, superseded or unprocessed.
 local batch = {}
 
 --- A batch.
@@ -231,8 +231,8 @@ local batch = {}
 function core.batch(fields) end
 
 --- Makes a table known.
----@param fields table    name, partition, sort, types (`{ pk = "S" }`); rate (capacity units a second) and now; of a get:
----                       consistent, members (JSON members beside the keys)
+---@param fields table    name, partition, sort, types (`{ pk = "S" }`); rate (capacity units a second) and now; of a
+---                       get: consistent, members (JSON members beside the keys)
 ---@return integer table
 function batch:table(fields) end
 

@@ -446,7 +446,7 @@ end
 --- A table whose items carry a version is written with conditions, which batches do not have.
 local function refuse_versioned(tbl, method)
   if tbl.version then
-    usage.raise(("%s: %s has a version, which a batch cannot check; use put, update and delete"):format(method, tbl.name))
+    usage.raise(("%s: %s has a version, which a batch cannot check; use put or delete"):format(method, tbl.name))
   end
 end
 
@@ -486,7 +486,7 @@ local function write(writer, tbl, op, given)
   local sender = writer.sender
   local method = "batch:" .. op
   if not sender or not sender.open then usage.raise(method .. ": the batch is over") end
-  if not is_table_object(tbl) then usage.raise(method .. ": the first argument is a table of the client, db:table(…)") end
+  if not is_table_object(tbl) then usage.raise(method .. ": the first argument must be a table, db:table(…)") end
   usage.check_type(given, "table", op == "put" and "item" or "key")
   refuse_versioned(tbl, method)
   local number = sender.numbers[tbl]

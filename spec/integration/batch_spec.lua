@@ -16,7 +16,9 @@ describe("bulk work on a real engine", function()
     db:close()
   end)
 
-  local function order(i) return { pk = "p" .. i % 10, sk = i / 4, note = ("x"):rep(i % 50), tags = dynamodb.set { "a" } } end
+  local function order(i)
+    return { pk = "p" .. i % 10, sk = i / 4, note = ("x"):rep(i % 50), tags = dynamodb.set { "a" } }
+  end
 
   it("puts 1,000 items of two tables, reads them and deletes them", function()
     local report = assert(db:batch(function(b)
