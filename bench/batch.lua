@@ -27,10 +27,10 @@ local orders = db:table("orders", { partition = "pk", sort = "sk" })
 
 --- Kilobytes of the process, now.
 local function resident()
-  local file = io.open "/proc/self/status"
-  if not file then return 0 end
-  local text = file:read "*a"
-  file:close()
+  local status = io.open "/proc/self/status"
+  if not status then return 0 end
+  local text = status:read "*a"
+  status:close()
   return tonumber(text:match "VmRSS:%s*(%d+)")
 end
 
@@ -69,8 +69,8 @@ for round = 1, ROUNDS do
     theirs, ratio[round] = math.min(theirs, other), other / spent
   end
 end
-print(("put_all, %d items of %d bytes: %.2f us of CPU each; resident %d KB after a tenth of them, %d KB after all"):format(
-  COUNT, #wire, ours / COUNT * 1e6, small, most))
+local line = "put_all, %d items of %d bytes: %.2f us of CPU each; resident %d KB after a tenth of them, %d KB after all"
+print(line:format(COUNT, #wire, ours / COUNT * 1e6, small, most))
 if ratio[1] then
   table.sort(ratio)
   print(("AWS SDK for JavaScript, BatchWriteCommand: %.2f us each; %.1f times as much (%.1f-%.1f)"):format(

@@ -148,7 +148,7 @@ describe("put_all, delete_all and db:batch", function()
     end
     local t = dynamodb.connect({ region = "local", access_key_id = "a", secret_access_key = "b", runtime = runtime })
       :table("t", { partition = "pk" })
-    local _, err = t:put_all(numbered(100))
+    local _, err = t:put_all(numbered(100), { concurrency = 1 })
     assert.equal("error", err.report.stopped)
     assert.equal("UnrecognizedClientException", err.cause.code)
     assert.equal(0, err.report.done)

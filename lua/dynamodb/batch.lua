@@ -40,8 +40,9 @@ end
 
 --- What the engine is told of a failed request.
 ---@param err dynamodb.Error
+---@param renewed boolean    were other credentials tried just before?
 ---@return string class
-local function class_of(err)
+local function class_of(err, renewed)
   local stem = err.code:gsub("Exception$", "")
   if NO_TABLE[stem] then return "no_table" end
   if err.code == "DeadlineExceeded" then return "transient" end
@@ -50,7 +51,7 @@ local function class_of(err)
   if class == "throttling" then return "throttling" end
   if class == "transient" or class == "modelled" then return "transient" end
   -- Another clock or other credentials may help: the policy knows whether it has them.
-  if class and err.stopped_by then return "transient" end
+  if class and (err.stopped_by or class == "expired" and not renewed) then return "transient" end
   if class or HOPELESS[stem] or not err.status or err.status == 401 or err.status == 403 then return "fatal" end
   return "refused"
 end
@@ -196,10 +197,11 @@ function sender_methods:exchange(id, body)
     { body = body, max_attempts = 1, repeat_safe = true, resend = true, repeatable = true })
   local outcome = { body = reply }
   if err then
-    outcome = { class = class_of(err), code = err.code, message = err.message, retry_after = err.retry_after }
-    self.last_error = err
+    outcome = { class = class_of(err, self.renewed), code = err.code, message = err.message, retry_after = err.retry_after }
+    self.last_error, self.renewed = err, classify(err) == "expired"
     if outcome.class == "fatal" and self.cause == nil then self.cause = err end
   end
+  if reply then self.renewed = false end
   local results = self.engine:done(id, outcome, self.runtime:now())
   if self.take then self.take(results) end
   tell(self)

@@ -287,15 +287,6 @@ function client_methods:call(operation, params, options)
   return self:perform(operation, params, options)
 end
 
---- A table of this client. No request is made; what the schema does not declare is described when it is needed.
----@param name string       name or ARN
----@param schema table?     partition and sort (names), types (`{ pk = "S" }`), indexes (`{ GSI1 = { partition = "a" }
----                         }`), retry_ambiguous (for the table's writes)
----@return dynamodb.Table
-function client_methods:table(name, schema)
-  return table_module.new(self, name, schema)
-end
-
 --- Puts and deletes in any of the client's tables, as `f` tells them: `b:put(users, item)`, `b:delete(orders, key)`.
 --- They are sent in batches while `f` runs, and the rest when it returns. If `f` raises, nothing new is sent and the
 --- report says how far it came.
@@ -305,6 +296,15 @@ end
 ---@return dynamodb.Error?                 else: code Incomplete, with `report`, and `cause` if `f` raised
 function client_methods:batch(f, options)
   return batch.run(self, f, options)
+end
+
+--- A table of this client. No request is made; what the schema does not declare is described when it is needed.
+---@param name string       name or ARN
+---@param schema table?     partition and sort (names), types (`{ pk = "S" }`), indexes (`{ GSI1 = { partition = "a" }
+---                         }`), retry_ambiguous (for the table's writes)
+---@return dynamodb.Table
+function client_methods:table(name, schema)
+  return table_module.new(self, name, schema)
 end
 
 --- Closes the connections that the client opened itself. The client cannot be used any more; closing twice is allowed.
