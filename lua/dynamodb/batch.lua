@@ -109,6 +109,7 @@ end
 ---@param tbl dynamodb.Table
 ---@param keys dynamodb.Schema
 ---@param extra table?    members, consistent
+---@private
 function sender_methods:register(tbl, keys, extra)
   extra = extra or {}
   local number = self.engine:table {
@@ -122,6 +123,7 @@ function sender_methods:register(tbl, keys, extra)
 end
 
 --- Nothing new is sent; what is under way is waited for.
+---@private
 function sender_methods:interrupt(cause)
   if self.cause == nil then self.cause = cause end
   self.open, self.pull = false, nil
@@ -129,6 +131,7 @@ function sender_methods:interrupt(cause)
 end
 
 --- What cannot be sent is a failure like others.
+---@private
 function sender_methods:refuse(number, op, given, message)
   if #self.refused >= self.max_failed then return end
   self.refused[#self.refused + 1] = {
@@ -139,6 +142,7 @@ end
 
 --- Adds one operation; false if there is no room for it.
 ---@return boolean fits
+---@private
 function sender_methods:add(number, op, given, force)
   if type(given) ~= "table" then
     self.engine:refuse()
@@ -151,6 +155,7 @@ function sender_methods:add(number, op, given, force)
 end
 
 --- Pulls items until the next request is full.
+---@private
 function sender_methods:feed()
   if not self.pull or self.feeding then return end
   local engine = self.engine
@@ -192,12 +197,14 @@ local function tell(self)
 end
 
 --- One request, there and back.
+---@private
 function sender_methods:exchange(id, body)
   local reply, err = self.client:perform(self.operation, {}, { deadline = self.options.deadline },
     { body = body, max_attempts = 1, repeat_safe = true, resend = true, repeatable = true })
   local outcome = { body = reply }
   if err then
-    outcome = { class = class_of(err, self.renewed), code = err.code, message = err.message, retry_after = err.retry_after }
+    local class = class_of(err, self.renewed)
+    outcome = { class = class, code = err.code, message = err.message, retry_after = err.retry_after }
     self.last_error, self.renewed = err, classify(err) == "expired"
     if outcome.class == "fatal" and self.cause == nil then self.cause = err end
   end
@@ -209,6 +216,7 @@ end
 
 --- Sends as long as there is something to send now.
 ---@return number? seconds    until there may be more; nil when all is over
+---@private
 function sender_methods:work()
   while true do
     self:feed()
@@ -221,6 +229,7 @@ function sender_methods:work()
 end
 
 --- A helper, if one is allowed: a task that sends, too.
+---@private
 function sender_methods:enlist()
   if self.active >= self.concurrency then return end
   local slot, over = #self.slots + 1, false
@@ -246,6 +255,7 @@ function sender_methods:enlist()
 end
 
 --- A helper that has not ended.
+---@private
 function sender_methods:helper()
   local _, task = next(self.slots)
   return task
@@ -253,6 +263,7 @@ end
 
 --- Waits for helpers or for time to pass.
 ---@param wait number?    what `work` gave
+---@private
 function sender_methods:pause(wait)
   local helper = self:helper()
   if helper and (not wait or wait == math.huge) then
@@ -264,6 +275,7 @@ end
 
 --- Sends until a full request's worth of room is there again, or until one operation has room.
 ---@param must boolean    there is no room at all: requests need not be full
+---@private
 function sender_methods:make_room(must)
   if not must then
     self:enlist()
@@ -280,6 +292,7 @@ function sender_methods:make_room(must)
 end
 
 --- Runs until all is over.
+---@private
 function sender_methods:run()
   repeat
     local ok, wait = pcall(self.work, self)
@@ -317,6 +330,7 @@ local function with_names(self, list)
 end
 
 ---@return table[]
+---@private
 function sender_methods:failures()
   local list = self.engine:failures()
   for _, failure in ipairs(self.refused) do
@@ -327,6 +341,7 @@ function sender_methods:failures()
 end
 
 ---@return dynamodb.BatchReport
+---@private
 function sender_methods:report()
   local report = self.engine:report()
   report.bytes, report.sent = nil, nil
@@ -359,6 +374,7 @@ end
 --- Ends the batch: its report, and the failure if not all of it is done.
 ---@return dynamodb.BatchReport
 ---@return dynamodb.Error?
+---@private
 function sender_methods:finish()
   if self.held ~= nil then
     self:add(self.number, self.op, self.held, true)
