@@ -7,8 +7,7 @@ static const char *const metatable_names[MT_LAST] = {
   [MT_LIST] = "dynamodb.list",         [MT_SET] = "dynamodb.set",         [MT_RAW] = "dynamodb.raw",
   [MT_OPERATOR] = "dynamodb.operator", [MT_PATH] = "dynamodb.path",       [MT_NUMBER] = "dynamodb.number",
   [MT_BINARY] = "dynamodb.binary",     [MT_OPTIONS] = "dynamodb.options", [MT_SHAPE] = "dynamodb.shape",
-  [MT_SIGNER] = "dynamodb.signer",     [MT_BUFFER] = "dynamodb.buffer",
-  [MT_BATCH] = "dynamodb.batch",
+  [MT_SIGNER] = "dynamodb.signer",     [MT_BUFFER] = "dynamodb.buffer",   [MT_BATCH] = "dynamodb.batch",
 };
 
 Metatable state_kind (lua_State *L, const State *state, int index) {
