@@ -650,8 +650,8 @@ static Result encode_shaped (Encoder *e, const Frame *frame, const Shape *shape)
   }
 }
 
-/* Writes the argument `arg`: pushes the text, or nil and a message that starts with the path. */
-static int encode_argument (lua_State *L, int arg, const char *name, const Shape *shape, Encoder *e) {
+/* Writes the argument `arg` into borrowed buffers, which stay lent: two places of the stack are taken. */
+static Result write_argument (lua_State *L, int arg, const char *name, const Shape *shape, Encoder *e) {
   Frame root = {NULL, name, name ? strlen(name) : 0, 0, NULL};
   luaL_checkany(L, arg);
   luaL_checkstack(L, 16, NULL);
@@ -665,12 +665,38 @@ static int encode_argument (lua_State *L, int arg, const char *name, const Shape
   lua_settop(L, top);
   if (e->out->failed) result = fail(e, &root, "out of memory");
   if (result == SKIPPED) result = fail(e, &root, "a %s cannot be stored", luaL_typename(L, arg));
+  return result;
+}
+
+/* Writes the argument `arg`: pushes the text, or nil and a message that starts with the path. */
+static int encode_argument (lua_State *L, int arg, const char *name, const Shape *shape, Encoder *e) {
+  Result result = write_argument(L, arg, name, shape, e);
   if (result == FAILED) lua_pushnil(L);
   const Buffer *text = result == FAILED ? e->error : e->out;
   lua_pushlstring(L, text->data, text->len);
   state_return(L, WORK_SCRATCH, e->error);
   state_return(L, WORK_OUT, e->out);
   return result == FAILED ? 2 : 1;
+}
+
+/* Writes the argument `arg`: its bytes stay lent; or pushes the message. */
+static Buffer *lend_argument (lua_State *L, int arg, const char *name, const Shape *shape, Encoder *e) {
+  Result result = write_argument(L, arg, name, shape, e);
+  if (result == FAILED) lua_pushlstring(L, e->error->data, e->error->len);
+  state_return(L, WORK_SCRATCH, e->error);
+  if (result != FAILED) return e->out;
+  state_return(L, WORK_OUT, e->out);
+  return NULL;
+}
+
+Buffer *encode_item (lua_State *L, int arg, const char *name, const Options *options) {
+  Encoder e = {.options = *options};
+  return lend_argument(L, arg, name, &item_shape, &e);
+}
+
+Buffer *encode_params (lua_State *L, int arg, const ShapeText *shape, int strict, const Options *options) {
+  Encoder e = {.options = *options, .shape = shape, .strict = strict};
+  return lend_argument(L, arg, NULL, shape->nodes, &e);
 }
 
 /* The same for functions whose only caller is the user: what is wrong is raised at the caller. */
