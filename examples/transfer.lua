@@ -44,8 +44,9 @@ local MEANINGS = {
   function(_, transfer) return ("transfer %s was made before"):format(transfer.id) end,
 }
 
---- Transfers an amount. The entry is made under the transfer's own id, in the same transaction: who does not know whether
---- a transfer has happened (a crash, a lost answer, an hour later) makes it again with the same id, and it happens once.
+--- Transfers an amount. The entry is made under the transfer's own id, in the same transaction: who does not know
+--- whether a transfer has happened (a crash, a lost answer, an hour later) makes it again with the same id, and it
+--- happens once.
 ---@param transfer { id: string, from: string, to: string, amount: integer }
 ---@return true? done
 ---@return string? why

@@ -1,12 +1,12 @@
--- An attribute that only one item may have: DynamoDB keeps keys unique and nothing else, so each value in use gets an item
--- of its own, whose key it is (a sentinel), written in one transaction with the item that uses it.
+-- An attribute that only one item may have: DynamoDB keeps keys unique and nothing else, so each value in use gets an
+-- item of its own, whose key it is (a sentinel), written in one transaction with the item that uses it.
 --
 --   AWS_ENDPOINT_URL=http://localhost:8000 lua examples/unique.lua       or the endpoint as its argument
 --
 -- What to know before it is used:
 --
---   * It holds as long as every writer of the attribute does it this way. A put, a batch, an import or a PartiQL statement
---     that writes a user alone knows nothing of it, and TTL deletes a user without its sentinel.
+--   * It holds as long as every writer of the attribute does it this way. A put, a batch, an import or a PartiQL
+--     statement that writes a user alone knows nothing of it, and TTL deletes a user without its sentinel.
 --   * Two values are the same if they are the same bytes: what people take for equal (case, blanks, Unicode forms) has
 --     to be made equal before, always by the same rule. `normal` below is this program's.
 --   * A key's attribute has 2,048 bytes at most, and whoever can read keys reads the value: a hash solves both.

@@ -177,7 +177,8 @@ describe("core.transaction", function()
     assert.equal("Item is missing", refused("put", { TableName = "t" }))
     assert.equal("TableName is missing", refused("put", { Item = { pk = "a", sk = 1 } }, KEYS))
     assert.matches("TableName must be a string", refused("put", put({ pk = "a", sk = 1 }, 7), KEYS))
-    assert.matches("ConditonExpression", refused("delete", { TableName = "t", Key = { pk = 1 }, ConditonExpression = "" }))
+    assert.matches("ConditonExpression",
+      refused("delete", { TableName = "t", Key = { pk = 1 }, ConditonExpression = "" }))
     assert.matches("takes no get", refused("get", key("a", 1)))
     assert.matches("takes gets alone", select(2, core.transaction { kind = "get" }:add("put", put {}, KEYS)))
     assert.equal(1, tx:add("put", put { pk = "a", sk = 1 }, KEYS))
@@ -322,7 +323,7 @@ describe("db:transact", function()
       assert.matches("transaction_spec.lua:", raised, 1, true)
       assert.equal(0, #runtime.requests)
     end
-    refused('transaction, operation 3 (delete): operations 1 (put) and 3 (delete) are on the same item of table "items"',
+    refused('operation 3 (delete): operations 1 (put) and 3 (delete) are on the same item of table "items"',
       function(tx)
         tx:put(items, { pk = "a" })
         tx:put(items, { pk = "b" })
@@ -527,7 +528,8 @@ describe("db:transact_get", function()
     local things = db:table("items", ITEMS)
     local found, err = db:transact_get(function(tx) tx:get(things, { pk = "a" }) end)
     assert.is_nil(found)
-    assert.same({ code = "TransactionConflict", operation = "get", table = "items", key = { pk = "a" } }, err.reasons[1])
+    assert.same({ code = "TransactionConflict", operation = "get", table = "items", key = { pk = "a" } },
+      err.reasons[1])
   end)
 
   it("does not guess when answers are missing", function()

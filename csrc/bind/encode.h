@@ -11,8 +11,8 @@
 #pragma GCC visibility push(hidden)
 
 /*
-** Writes the item at `arg` (called `name` in messages): gives its bytes, to be given back with state_return(L, WORK_OUT, …);
-** or NULL with the message on top of the stack, which grows in either case.
+** Writes the item at `arg` (called `name` in messages): gives its bytes, to be given back with
+** state_return(L, WORK_OUT, …); or NULL with the message on top of the stack, which grows in either case.
 */
 Buffer *encode_item (lua_State *L, int arg, const char *name, const Options *options);
 

@@ -1,6 +1,6 @@
 /*
-** A transaction as the bytes that it will be sent as: operations come as JSON, are checked against DynamoDB's limits and
-** against each other, and do not change any more. No I/O; time is given.
+** A transaction as the bytes that it will be sent as: operations come as JSON, are checked against DynamoDB's limits
+** and against each other, and do not change any more. No I/O; time is given.
 */
 #ifndef DYNAMODB_TRANSACTION_H
 #define DYNAMODB_TRANSACTION_H
@@ -55,17 +55,17 @@ void transaction_free (Transaction *t);
 const char *transaction_op_name (TransactionOp op);
 
 /*
-** Takes an operation: the JSON of TransactWriteItems' Put, Update, Delete, ConditionCheck or TransactGetItems' Get. `keys`
-** names the attributes of the table's key; NULL for a put when they are not known: then it is not compared with others.
-** Gives its number, from 1; or 0 with a problem, and nothing has changed.
+** Takes an operation: the JSON of TransactWriteItems' Put, Update, Delete, ConditionCheck or TransactGetItems' Get.
+** `keys` names the attributes of the table's key; NULL for a put when they are not known: then it is not compared with
+** others. Gives its number, from 1; or 0 with a problem, and nothing has changed.
 */
 size_t transaction_add (Transaction *t, TransactionOp op, const char *json, size_t len, const KeySchema *keys);
 
 const TransactionPart *transaction_part (const Transaction *t, size_t number);
 
 /*
-** The request's body, the same bytes at each call; nothing can be added from the first one on. `now` in seconds. NULL with a
-** problem when there is nothing in it, or when the service may have forgotten the token.
+** The request's body, the same bytes at each call; nothing can be added from the first one on. `now` in seconds. NULL
+** with a problem when there is nothing in it, or when the service may have forgotten the token.
 */
 const Buffer *transaction_body (Transaction *t, double now);
 

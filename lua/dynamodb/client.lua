@@ -329,16 +329,17 @@ end
 --- Up to 100 writes on different items that all happen or none of them does. The function adds them to the transaction
 --- that it is given: `tx:put(table, item, { where = … })`, `tx:create(table, item)`, `tx:update(table, key, changes, {
 --- where = … })`, `tx:delete(table, key, { where = … })`, `tx:check(table, key, where)`. When it returns they are sent,
---- with a token, so that repeating them after a lost answer does no harm; when it raises nothing is. What cannot be sent
---- (a second operation on an item, one too many, an item over 400 KB) raises where it is added; nothing to do is done.
+--- with a token, so that repeating them after a lost answer does no harm; when it raises nothing is. What cannot be
+--- sent (a second operation on an item, one too many, an item over 400 KB) raises where it is added; nothing to do is
+--- done.
 ---@param f fun(tx: dynamodb.Transaction)
----@param options table?    token (1 to 36 characters, to be the same transaction as another call of the last 10 minutes),
----                         retry_conflicts (how often the function may run again, with a new token and after a while,
----                         when nothing but others' work on the same items was in the way), timeout (seconds), deadline,
----                         capacity ("total", "indexes", "none")
+---@param options table?    token (1 to 36 characters, to be the same transaction as another call of the last 10
+---                         minutes), retry_conflicts (how often the function may run again, with a new token and after
+---                         a while, when nothing but others' work on the same items was in the way), timeout (seconds),
+---                         deadline, capacity ("total", "indexes", "none")
 ---@return true? done
----@return dynamodb.Error?  TransactionCanceledException has `reasons`, one for each operation in order: `{ code = "None",
----                         message=, item=, operation = "update", table = name, key = { … } }`
+---@return dynamodb.Error?  TransactionCanceledException has `reasons`, one for each operation in order: `{ code =
+---                         "None", message=, item=, operation = "update", table = name, key = { … } }`
 ---@return dynamodb.Meta?   also runs: how often the function ran
 function client_methods:transact(f, options)
   return transaction.write(self, f, options)

@@ -25,8 +25,8 @@ end
 --- A table of the client. No request is made.
 ---@param client dynamodb.Client
 ---@param name string         name or ARN
----@param declared table?     `{ partition =, sort =, types =, indexes =, version = }`; what is missing is described when
----                           needed
+---@param declared table?     `{ partition =, sort =, types =, indexes =, version = }`; what is missing is described
+---                           when needed
 ---@return dynamodb.Table
 local function new(client, name, declared)
   usage.check_type(name, "string", "the table's name")
@@ -175,15 +175,16 @@ function table_methods:create(item, options)
 end
 
 --- Changes attributes of one item, which is made if it is not there.
----@param item_key table           every attribute of the key; on a table with versions also the version, which is set to
----                                the next one when the update has succeeded
+---@param item_key table           every attribute of the key; on a table with versions also the version, which is set
+---                                to the next one when the update has succeeded
 ---@param changes table|string     actions: set, default (set if missing), add (to a number or set), delete (from a
 ---                                set), append and prepend (to a list, made if missing), each `{ name = value }`, and
 ---                                remove, a list of names; names are whole or dynamodb.path. Or an UpdateExpression
 ---                                as text, with the options names and values
----@param options table?           where, names, values, version (that the item must have, false for none yet; with where
----                                alone, any), returns ("NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"),
----                                capacity, timeout (seconds), deadline, retry_ambiguous, idempotent (see `put`)
+---@param options table?           where, names, values, version (that the item must have, false for none yet; with
+---                                where alone, any), returns ("NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD",
+---                                "UPDATED_NEW"), capacity, timeout (seconds), deadline, retry_ambiguous, idempotent
+---                                (see `put`)
 ---@return table|true|nil result    true, or what `returns` asks for
 ---@return dynamodb.Error?         code ConditionalCheckFailedException with `item` if the condition did not hold
 ---@return dynamodb.Meta?

@@ -1,8 +1,9 @@
 --- Optimistic locking: a table whose items carry a version, which every write through the table checks and moves on.
 ---
 --- The first write finds no version and makes it 1; each later one finds the version that the caller has read and makes
---- it one more. What somebody else wrote in between fails the condition instead of being overwritten. Global tables with
---- eventual consistency settle such a race after both writes have succeeded: there, versions protect one region only.
+--- it one more. What somebody else wrote in between fails the condition instead of being overwritten. Global tables
+--- with eventual consistency settle such a race after both writes have succeeded: there, versions protect one region
+--- only.
 local core = require "dynamodb.core"
 local expr = require "dynamodb.expression.operators"
 local usage = require "dynamodb.usage"

@@ -97,7 +97,8 @@ describe("transactions", function()
         { token = "once-" .. name:sub(-30) }))
     end
     assert.equal(1, assert(items:get(key "o")).n)
-    for _ = 1, 3 do assert.is_true(items:update(key "o", { add = { n = 1 } }, { idempotent = "o-" .. name:sub(-30) })) end
+    local once = { idempotent = "o-" .. name:sub(-30) }
+    for _ = 1, 3 do assert.is_true(items:update(key "o", { add = { n = 1 } }, once)) end
     assert.equal(2, assert(items:get(key "o")).n)
     local ok, err = db:transact(function(tx) tx:update(items, key "o", { add = { n = 5 } }) end,
       { token = "once-" .. name:sub(-30) })
