@@ -9,7 +9,9 @@ local FAILED = { status = 400, body = '{"__type":"ConditionalCheckFailedExceptio
   .. '"Item":{"pk":{"S":"a"},"v":{"N":"9"}}}' }
 
 local function new_table(answers, options)
-  local db, runtime = fake_client.new(answers, options)
+  local all = { retry = {} }
+  for name, value in pairs(options or {}) do all[name] = value end
+  local db, runtime = fake_client.new(answers, all)
   return db:table("t", { partition = "pk", version = "v" }), runtime, db
 end
 
