@@ -18,6 +18,32 @@ local function writing(options)
 end
 
 describe("core.transaction", function()
+  it("keeps its bytes while they are read, whatever a finalizer does meanwhile", function()
+    local tx = writing()
+    for i = 1, 20 do tx:add("delete", key(("x"):rep(100), i)) end
+    local function disturb()
+      pcall(tx.add, tx, "delete", key("y", math.random(2 ^ 40)))
+      pcall(tx.close, tx)
+    end
+    local function litter()
+      if _VERSION == "Lua 5.1" then
+        getmetatable(newproxy(true)).__gc = disturb
+      else
+        setmetatable({}, { __gc = disturb })
+      end
+    end
+    local reasons = {}
+    for i = 1, 20 do reasons[i] = { Code = "TransactionConflict" } end
+    for _ = 1, 200 do
+      litter()
+      collectgarbage "step"
+      local ok, told = pcall(tx.reasons, tx, { CancellationReasons = reasons })
+      if ok then assert.equal(20, told[20].key.sk) else tx = writing() end
+      pcall(tx.body, tx, 0)
+      for i = 1, 20 do pcall(tx.add, tx, "delete", key(("x"):rep(100), i)) end
+    end
+  end)
+
   it("writes the body of TransactWriteItems", function()
     local tx = writing { token = "token-1", capacity = "TOTAL" }
     assert.equal(1, tx:add("put", put { pk = "a", sk = 1, tags = dynamodb.set { "x" } }, KEYS))

@@ -4,20 +4,13 @@
 #define KEEP ((size_t)1 << 20)
 
 static const char *const metatable_names[MT_LAST] = {
-  [MT_LIST] = "dynamodb.list",
-  [MT_SET] = "dynamodb.set",
-  [MT_RAW] = "dynamodb.raw",
-  [MT_OPERATOR] = "dynamodb.operator",
-  [MT_PATH] = "dynamodb.path",
-  [MT_NUMBER] = "dynamodb.number",
-  [MT_BINARY] = "dynamodb.binary",
-  [MT_OPTIONS] = "dynamodb.options",
-  [MT_SHAPE] = "dynamodb.shape",
-  [MT_SIGNER] = "dynamodb.signer",
-  [MT_BUFFER] = "dynamodb.buffer",
-  [MT_TRANSACTION] = "dynamodb.transaction",
-  [MT_RETRY] = "dynamodb.retry",
-  [MT_RETRY_CALL] = "dynamodb.retry_call",
+  [MT_LIST] = "dynamodb.list",     [MT_SET] = "dynamodb.set",
+  [MT_RAW] = "dynamodb.raw",       [MT_OPERATOR] = "dynamodb.operator",
+  [MT_PATH] = "dynamodb.path",     [MT_NUMBER] = "dynamodb.number",
+  [MT_BINARY] = "dynamodb.binary", [MT_OPTIONS] = "dynamodb.options",
+  [MT_SHAPE] = "dynamodb.shape",   [MT_SIGNER] = "dynamodb.signer",
+  [MT_BUFFER] = "dynamodb.buffer", [MT_TRANSACTION] = "dynamodb.transaction",
+  [MT_RETRY] = "dynamodb.retry",   [MT_RETRY_CALL] = "dynamodb.retry_call",
 };
 
 Metatable state_kind (lua_State *L, const State *state, int index) {

@@ -10,11 +10,15 @@ static const char shape_text[] =
   "(TableName,Item i,Key i,ConditionExpression,UpdateExpression,ProjectionExpression,ExpressionAttributeNames {},"
   "ExpressionAttributeValues i,ReturnValuesOnConditionCheckFailure)";
 
-/* A transaction holds what it was told as the bytes that it will send, and the options to make keys of them again. */
+/*
+** A transaction holds what it was told as the bytes that it will send, and the options to make keys of them again.
+** Whatever allocates in Lua may run a finalizer, which may use this very transaction: while values are made of its bytes
+** it is `reading`, and they stay where they are.
+*/
 typedef struct TransactionBox {
   Transaction transaction;
   Options options;
-  int strict, open;
+  int strict, open, reading;
   ShapeText *shape; /* behind it, in the same userdata */
 } TransactionBox;
 
@@ -114,7 +118,7 @@ static TransactionOp check_op (lua_State *L, int arg) {
   return TRANSACTION_PUT;
 }
 
-/* The string on top, which its table keeps, as the key's next attribute. */
+/* The string on top, which has to stay on the stack, as the key's next attribute. */
 static void add_name (lua_State *L, KeySchema *keys) {
   size_t len;
   keys->name[keys->parts] = lua_tolstring(L, -1, &len);
@@ -131,27 +135,30 @@ static void read_schema (lua_State *L, int arg, KeySchema *keys) {
       add_name(L, keys);
     else if (i == 0 || !lua_isnil(L, -1))
       luaL_error(L, "%s must be an attribute's name", fields[i]);
-    lua_pop(L, 1);
   }
 }
 
 /* The names in the table Key of the parameters at `arg`; 0 when it cannot be a key. */
 static int read_key (lua_State *L, int arg, KeySchema *keys) {
-  int ok = 1;
   lua_getfield(L, arg, "Key");
-  if (!lua_istable(L, -1)) return 0;
+  int table = lua_gettop(L);
+  if (!lua_istable(L, table)) return 0;
   lua_pushnil(L);
-  while (ok && lua_next(L, -2)) {
+  while (lua_next(L, table)) {
     lua_pop(L, 1);
-    ok = lua_type(L, -1) == LUA_TSTRING && keys->parts < KEY_PARTS;
-    if (ok) add_name(L, keys);
+    if (lua_type(L, -1) != LUA_TSTRING || keys->parts == KEY_PARTS) return 0;
+    add_name(L, keys);
+    lua_pushvalue(L, -1); /* for lua_next, which takes it away */
   }
-  return ok && keys->parts > 0;
+  return keys->parts > 0;
 }
 
 static int push_refusal (lua_State *L, const Transaction *t) {
+  char message[TRANSACTION_PROBLEM];
+  size_t len = t->problem.len < sizeof message ? t->problem.len : sizeof message;
+  memcpy(message, t->problem.data, len);
   lua_pushnil(L);
-  lua_pushlstring(L, t->problem.data, t->problem.len);
+  lua_pushlstring(L, message, len);
   return 2;
 }
 
@@ -164,7 +171,7 @@ static int transaction_add_ (lua_State *L) {
   memset(&schema, 0, sizeof schema);
   luaL_checktype(L, 3, LUA_TTABLE);
   lua_settop(L, 4);
-  luaL_checkstack(L, 8, NULL);
+  luaL_checkstack(L, 12, NULL);
   if (op == TRANSACTION_PUT && lua_isnil(L, 4)) {
     keys = NULL;
   } else if (op == TRANSACTION_PUT) {
@@ -176,8 +183,10 @@ static int transaction_add_ (lua_State *L) {
   }
   Buffer *json = encode_params(L, 3, box->shape, box->strict, &box->options);
   if (!json) return lua_pushnil(L), lua_insert(L, -2), 2;
-  size_t number = transaction_add(&box->transaction, op, json->data, json->len, keys);
+  int usable = box->open && !box->reading;
+  size_t number = usable ? transaction_add(&box->transaction, op, json->data, json->len, keys) : 0;
   state_return(L, WORK_OUT, json);
+  if (!usable) return luaL_error(L, "the transaction is in use, or closed");
   if (!number) return push_refusal(L, &box->transaction);
   lua_pushinteger(L, (lua_Integer)number);
   return 1;
@@ -189,10 +198,13 @@ static int transaction_add_ (lua_State *L) {
 
 /* transaction:body(now) -> the request's body | nil, message */
 static int transaction_body_ (lua_State *L) {
-  Transaction *t = &open_transaction(L)->transaction;
+  TransactionBox *box = open_transaction(L);
+  Transaction *t = &box->transaction;
   const Buffer *body = transaction_body(t, t->is_get ? luaL_optnumber(L, 2, 0) : luaL_checknumber(L, 2));
   if (!body) return push_refusal(L, t);
+  box->reading++;
   lua_pushlstring(L, body->data, body->len);
+  box->reading--;
   return 1;
 }
 
@@ -255,13 +267,15 @@ static void describe (lua_State *L, const TransactionBox *box, const Transaction
 
 /* transaction:operation(number) -> { operation=, table=, key= } | nil */
 static int transaction_operation (lua_State *L) {
-  const TransactionBox *box = open_transaction(L);
+  TransactionBox *box = open_transaction(L);
   lua_Integer number = luaL_checkinteger(L, 2);
   const TransactionPart *part = number > 0 ? transaction_part(&box->transaction, (size_t)number) : NULL;
   if (!part) return 0;
   luaL_checkstack(L, 8, NULL);
+  box->reading++;
   lua_createtable(L, 0, 3);
   describe(L, box, part);
+  box->reading--;
   return 1;
 }
 
@@ -279,12 +293,13 @@ static void copy_field (lua_State *L, int reason, const char *from, int type, co
 
 /* transaction:reasons(answer) -> { { code=, message=, item=, operation=, table=, key= }, … } | nil */
 static int transaction_reasons (lua_State *L) {
-  const TransactionBox *box = open_transaction(L);
+  TransactionBox *box = open_transaction(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checkstack(L, 12, NULL);
   lua_getfield(L, 2, "CancellationReasons");
   if (!lua_istable(L, 3)) return 0;
   size_t count = box->transaction.count;
+  box->reading++;
   lua_createtable(L, (int)count, 0);
   for (size_t i = 1; i <= count; i++) {
     lua_rawgeti(L, 3, (int)i);
@@ -298,15 +313,24 @@ static int transaction_reasons (lua_State *L) {
     lua_rawseti(L, 4, (int)i);
     lua_settop(L, 4);
   }
+  box->reading--;
   return 1;
 }
 
 /* ==} */
 
-/* Twice is no harm; the collector does the same. */
+/* Twice is no harm. */
 static int transaction_close (lua_State *L) {
   TransactionBox *box = check_transaction(L);
-  if (box->open) transaction_free(&box->transaction);
+  if (!box->reading) transaction_free(&box->transaction);
+  box->open = 0;
+  return 0;
+}
+
+/* A call that was left by an error may have left it `reading`; nothing reads it any more. */
+static int transaction_gc (lua_State *L) {
+  TransactionBox *box = check_transaction(L);
+  transaction_free(&box->transaction);
   box->open = 0;
   return 0;
 }
@@ -323,7 +347,7 @@ void transaction_register (lua_State *L) {
     {"token", transaction_token},
     {NULL, NULL},
   };
-  static const luaL_Reg metamethods[] = {{"__gc", transaction_close}, {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {{"__gc", transaction_gc}, {NULL, NULL}};
   state_register(L, functions);
   state_metatable(L, MT_TRANSACTION);
   state_register(L, metamethods);

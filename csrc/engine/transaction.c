@@ -49,7 +49,7 @@ const TransactionPart *transaction_part (const Transaction *t, size_t number) {
 
 /* Always 0. */
 static int refuse (Transaction *t, const char *format, ...) {
-  char message[400];
+  char message[TRANSACTION_PROBLEM];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(message, sizeof message, format, arguments);

@@ -9,6 +9,7 @@
 
 #pragma GCC visibility push(hidden)
 
+#define TRANSACTION_PROBLEM 400         /* bytes of a problem at most */
 #define TRANSACTION_TOKEN 36            /* bytes of a token at most */
 #define TRANSACTION_TOKEN_SECONDS 600.0 /* the service knows it that long */
 

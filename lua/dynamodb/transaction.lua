@@ -22,6 +22,7 @@ local get_mt = { __name = "dynamodb.TransactionGet", __index = get_methods }
 ---@field limits table            deadline, for what has to be asked on the way
 ---@field applied fun()[]         to be called when all of it has been applied
 ---@field open boolean            until the function returns
+---@field count integer           of its operations, from then on
 ---@field err dynamodb.Error?     why it cannot be sent
 
 local set_of = write.set_of
@@ -206,6 +207,7 @@ local function send(client, kind, native, limits)
   if not body then usage.raise(message) end
   local answer, err, meta = request.perform(client, operation, model.operations[operation], {}, limits, { body = body })
   if err and err.body then err.reasons = native:reasons(err.body) end
+  native:close()
   return answer, err, meta
 end
 
@@ -245,7 +247,8 @@ local function run_once(client, kind, f, options, limits)
   f(self)
   self.open = false
   if self.err then return nil, self.err, nil, self end
-  if self.native:count() == 0 then return {}, nil, { attempts = 0, waited = 0 }, self end
+  self.count = self.native:count()
+  if self.count == 0 then return {}, nil, { attempts = 0, waited = 0 }, self end
   local answer, err, meta = send(client, kind, self.native, limits)
   return answer, err, meta, self
 end
@@ -326,7 +329,7 @@ function transaction.get(client, f, options)
   options = option_rules.check(options, TRANSACT_GET, "transact_get")
   local answer, err, meta, self = run(client, "get", f, options)
   if not answer then return nil, err end
-  local count, responses = self.native:count(), answer.Responses or {}
+  local count, responses = self.count, answer.Responses or {}
   if type(responses) ~= "table" or #responses ~= count then
     return nil, errors.new {
       code = "ResponseError", operation = "TransactGetItems", sent = true, attempts = meta.attempts,
