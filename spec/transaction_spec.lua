@@ -26,8 +26,9 @@ describe("core.transaction", function()
       pcall(tx.close, tx)
     end
     local function litter()
-      if _VERSION == "Lua 5.1" then
-        getmetatable(newproxy(true)).__gc = disturb
+      local proxy = rawget(_G, "newproxy")
+      if proxy then
+        getmetatable(proxy(true)).__gc = disturb
       else
         setmetatable({}, { __gc = disturb })
       end

@@ -12,8 +12,8 @@ static const char shape_text[] =
 
 /*
 ** A transaction holds what it was told as the bytes that it will send, and the options to make keys of them again.
-** Whatever allocates in Lua may run a finalizer, which may use this very transaction: while values are made of its bytes
-** it is `reading`, and they stay where they are.
+** Whatever allocates in Lua may run a finalizer, which may use this very transaction: while values are made of its
+** bytes it is `reading`, and they stay where they are.
 */
 typedef struct TransactionBox {
   Transaction transaction;
