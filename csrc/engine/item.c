@@ -228,7 +228,10 @@ static void note_largest (Item *item, const char *name, size_t len, size_t size)
   item->largest = size;
 }
 
-/* One attribute, its name at p. The name is looked at before the value is read: a name with escapes lies in the scratch. */
+/*
+** One attribute, its name at p. The name is looked at before the value is read: a name with escapes lies in the
+** scratch.
+*/
 static int read_attribute (Scanner *s, const KeySchema *schema, Item *item, int with_size) {
   const char *name;
   size_t len;

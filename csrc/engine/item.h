@@ -37,8 +37,8 @@ void item_init (Item *item);
 void item_free (Item *item);
 
 /*
-** Reads the item at p: key and size, or the key alone. 0 with the scanner's error when it is none. A part of the key that
-** is no scalar of a key counts as not found.
+** Reads the item at p: key and size, or the key alone. 0 with the scanner's error when it is none. A part of the key
+** that is no scalar of a key counts as not found.
 */
 int item_read (Scanner *s, const KeySchema *schema, Item *item, int with_size);
 
