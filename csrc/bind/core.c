@@ -1,6 +1,7 @@
 /*
 ** dynamodb.core: puts the module together.
 */
+#include "batch.h"
 #include "bytes.h"
 #include "decode.h"
 #include "encode.h"
@@ -29,6 +30,7 @@ static int build_module (lua_State *L) {
   retry_register(L);
   bytes_register(L);
   transaction_register(L);
+  batch_register(L);
   export_metatable(L, MT_LIST, "list_mt");
   export_metatable(L, MT_SET, "set_mt");
   export_metatable(L, MT_RAW, "raw_mt");

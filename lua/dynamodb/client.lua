@@ -1,4 +1,5 @@
 --- A client: what was configured at connect, and `call` for every operation of the API.
+local batch = require "dynamodb.batch"
 local core = require "dynamodb.core"
 local config = require "dynamodb.config"
 local endpoint = require "dynamodb.endpoint"
@@ -314,6 +315,17 @@ function client_methods:call(operation, params, options)
     if meant then usage.raise(("unknown operation %q; did you mean %q?"):format(operation, meant)) end
   end
   return self:perform(operation, params, options)
+end
+
+--- Puts and deletes in any of the client's tables, as `f` tells them: `b:put(users, item)`, `b:delete(orders, key)`.
+--- They are sent in batches while `f` runs, and the rest when it returns. If `f` raises, nothing new is sent and the
+--- report says how far it came.
+---@param f fun(b: dynamodb.BatchWriter)
+---@param options table?    as for `Table:put_all`; wcu holds for each table
+---@return dynamodb.BatchReport? report    only if all of it is done
+---@return dynamodb.Error?                 else: code Incomplete, with `report`, and `cause` if `f` raised
+function client_methods:batch(f, options)
+  return batch.run(self, f, options)
 end
 
 --- A table of this client. No request is made; what the schema does not declare is described when it is needed.

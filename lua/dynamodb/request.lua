@@ -94,6 +94,7 @@ end
 ---@field service "dynamodb"|"dynamodbstreams"
 ---@field table string?          what it is about, for hooks
 ---@field body string
+---@field raw boolean?           the answer's body is wanted as it is
 ---@field deadline number?       on the runtime's clock
 ---@field invocation_id string
 ---@field is_read boolean
@@ -164,9 +165,13 @@ local function attempt(client, call, trip)
   trip.elapsed = runtime:now() - trip.started
   if not answer then return nil, err end
   trip.answer = answer
-  local shape = shape_of(output_shapes, call.operation, call.spec and call.spec.output)
   local value
-  value, err = response.check(answer, shape, client.values, client.max_response)
+  if call.raw then
+    value, err = response.text(answer, client.values, client.max_response)
+  else
+    local shape = shape_of(output_shapes, call.operation, call.spec and call.spec.output)
+    value, err = response.check(answer, shape, client.values, client.max_response)
+  end
   if err then errors.redact(err, credentials) end
   return value, err
 end
@@ -325,8 +330,9 @@ end
 ---@param params table        as DynamoDB names them, values as Lua has them; not changed
 ---@param options table       timeout, deadline, retry_ambiguous
 ---@param built table?        by who built it: `resend` (may the transport?), `repeatable` (may the policy?),
----                           `retry_ambiguous`, `max_attempts`, `was_applied`, `body` (instead of `params`)
----@return table? value
+---                           `retry_ambiguous`, `max_attempts`, `was_applied`, `body` (instead of `params`), `raw` (the
+---                           answer's body is wanted as it is)
+---@return table|string|nil value
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
 function request.perform(client, operation, spec, params, options, built)
@@ -347,6 +353,7 @@ function request.perform(client, operation, spec, params, options, built)
     target = spec and spec.target or "DynamoDB_20120810." .. operation,
     table = type(params.TableName) == "string" and params.TableName or nil,
     body = built.body or encode(client, operation, spec, params),
+    raw = built.raw,
     deadline = deadline,
     invocation_id = core.uuid(),
     is_read = repeat_safe.is_read(operation, spec, params),
@@ -370,7 +377,7 @@ function request.perform(client, operation, spec, params, options, built)
     attempts = call.attempts,
     waited = call.waited,
     request_id = response.request_id(answer),
-    capacity = value.ConsumedCapacity,
+    capacity = not call.raw and value.ConsumedCapacity or nil,
   }
 end
 

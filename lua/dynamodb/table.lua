@@ -1,4 +1,5 @@
 --- One table: reading and writing single items.
+local batch = require "dynamodb.batch"
 local expression = require "dynamodb.expression"
 local key = require "dynamodb.key"
 local option_rules = require "dynamodb.options"
@@ -117,6 +118,15 @@ local function send(self, operation, made, options)
   return attributes, nil, meta
 end
 
+--- The table's keys, for the library's other parts.
+---@private
+---@param options table    timeout and deadline are taken
+---@return dynamodb.Schema?
+---@return dynamodb.Error?
+function table_methods:keys(options)
+  return schema.known(self, options)
+end
+
 --- Reads one item.
 ---@param item_key table      every attribute of the key
 ---@param options table?      attributes (a list of paths: "address.city", "tags[0]" or dynamodb.path), consistent
@@ -203,6 +213,39 @@ end
 function table_methods:delete(item_key, options)
   options = option_rules.check(options, WRITING, "delete")
   return send(self, "DeleteItem", write.delete(self, item_key, options), options)
+end
+
+--- Puts many items, over whatever is there, 25 to a request; what the service leaves over is sent again. Of several
+--- items with one key the last one wins. Items that cannot be written do not keep others from it.
+---@param items table|function    a list, an iterator (a function, a query), or an object whose `next` gives items
+---@param options table?          concurrency (4, where the runtime has tasks), wcu (capacity units a second), deadline
+---                               (on db:now()), timeout (seconds in all; none by default), stall (seconds without any
+---                               progress until it gives up; 60), max_failed (100), budget (bytes held; 16 MB),
+---                               progress and on_failed (functions, called with the counts and with a failure)
+---@return dynamodb.BatchReport? report    only if all of it is done
+---@return dynamodb.Error?                 else: code Incomplete, with `report`, and `cause` if the iterator raised
+function table_methods:put_all(items, options)
+  return batch.write_all(self, "put", items, options)
+end
+
+--- Deletes many items; that some were not there is no failure.
+---@param keys table|function    a list or an iterator, as for `put_all`; every attribute of the key in each
+---@param options table?         as for `put_all`
+---@return dynamodb.BatchReport? report
+---@return dynamodb.Error?
+function table_methods:delete_all(keys, options)
+  return batch.write_all(self, "delete", keys, options)
+end
+
+--- Reads many items, 100 to a request. A key that stands there several times is asked for once.
+---@param keys table|function    a list or an iterator; every attribute of the key in each
+---@param options table?         attributes (a list of paths), consistent (boolean), rcu (capacity units a second),
+---                              concurrency, deadline, timeout, stall, progress
+---@return table? found          found[i] is the item of keys[i], or false if there is none
+---@return dynamodb.Error?       code Incomplete, with `report` and in it `found` as far as it came
+---@return dynamodb.BatchReport? report    with `missing`, the numbers of the keys that have no item
+function table_methods:get_all(keys, options)
+  return batch.get_all(self, keys, options)
 end
 
 return { new = new }
