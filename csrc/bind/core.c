@@ -10,6 +10,7 @@
 #include "shapes.h"
 #include "signer.h"
 #include "state.h"
+#include "transaction.h"
 #include "values.h"
 
 static void export_metatable (lua_State *L, Metatable which, const char *name) {
@@ -28,6 +29,7 @@ static int build_module (lua_State *L) {
   signer_register(L);
   retry_register(L);
   bytes_register(L);
+  transaction_register(L);
   batch_register(L);
   export_metatable(L, MT_LIST, "list_mt");
   export_metatable(L, MT_SET, "set_mt");

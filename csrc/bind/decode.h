@@ -9,10 +9,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/*
-** Pushes the item in these bytes, which must stay where they are; 0 with nil and a message on the stack when it is
-** none.
-*/
+/* Pushes the item in these bytes, which must stay where they are; 0 with nil and a message when it is none. */
 int decode_item (lua_State *L, const char *text, size_t len, const Options *options);
 
 void decode_register (lua_State *L);

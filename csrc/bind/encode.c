@@ -678,14 +678,24 @@ static int encode_argument (lua_State *L, int arg, const char *name, const Shape
   return result == FAILED ? 2 : 1;
 }
 
+/* Writes the argument `arg`: its bytes stay lent; or pushes the message. */
+static Buffer *lend_argument (lua_State *L, int arg, const char *name, const Shape *shape, Encoder *e) {
+  Result result = write_argument(L, arg, name, shape, e);
+  if (result == FAILED) lua_pushlstring(L, e->error->data, e->error->len);
+  state_return(L, WORK_SCRATCH, e->error);
+  if (result != FAILED) return e->out;
+  state_return(L, WORK_OUT, e->out);
+  return NULL;
+}
+
 Buffer *encode_item (lua_State *L, int arg, const char *name, const Options *options) {
   Encoder e = {.options = *options};
-  Result result = write_argument(L, arg, name, &item_shape, &e);
-  if (result == FAILED) lua_pushlstring(L, e.error->data, e.error->len);
-  state_return(L, WORK_SCRATCH, e.error);
-  if (result != FAILED) return e.out;
-  state_return(L, WORK_OUT, e.out);
-  return NULL;
+  return lend_argument(L, arg, name, &item_shape, &e);
+}
+
+Buffer *encode_params (lua_State *L, int arg, const ShapeText *shape, int strict, const Options *options) {
+  Encoder e = {.options = *options, .shape = shape, .strict = strict};
+  return lend_argument(L, arg, NULL, shape->nodes, &e);
 }
 
 /* The same for functions whose only caller is the user: what is wrong is raised at the caller. */

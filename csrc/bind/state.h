@@ -23,6 +23,7 @@ typedef enum Metatable {
   MT_SHAPE,
   MT_SIGNER,
   MT_BUFFER,
+  MT_TRANSACTION,
   MT_RETRY,
   MT_RETRY_CALL,
   MT_BATCH,

@@ -446,4 +446,60 @@ function call:ambiguous() end
 ---@return boolean ambiguous    may it have been applied?
 function core.classify(status, code, sent) end
 
+---@class dynamodb.NativeTransactionOptions
+---@field kind "write"|"get"
+---@field token? string       of a write: 1 to 36 printable characters; a random UUID
+---@field capacity? "TOTAL"|"INDEXES"|"NONE"
+---@field limits? boolean     refuse what is surely over a quota of DynamoDB's; true
+---@field options? userdata|dynamodb.ValueOptions
+---@field strict? boolean     refuse a member that is one edit or a case away from a known one; true
+
+--- A transaction: collects operations as bytes, gives the body of TransactWriteItems or TransactGetItems, and knows
+--- what the answer's reasons are about. It sends nothing. Raises on wrong options.
+---@param options dynamodb.NativeTransactionOptions
+---@return dynamodb.NativeTransaction
+function core.transaction(options) end
+
+---@class dynamodb.NativeTransaction
+--- Operations that are sent as one. An operation that is refused leaves the others as they are.
+local transaction = {}
+
+--- Adds an operation. Refused are a second one on the same item (the message has both positions), the 101st, an item
+--- over 400 KB (the message names its largest attribute), more than 4 MB together, and any after `body`.
+---@param operation "put"|"update"|"delete"|"check"|"get"
+---@param params table    as DynamoDB's Put, Update, Delete, ConditionCheck and Get have them, with Lua's values
+---@param keys? { partition: string, sort?: string }    of a put: without them it is not compared with other operations
+---@return integer? number    of the operation, from 1
+---@return string? message
+function transaction:add(operation, params, keys) end
+
+--- The request's body: from the first call on the same bytes, token and all. Refused are an empty transaction, and a
+--- write more than 10 minutes after the first call: the service may have forgotten the token.
+---@param now? number      seconds on a clock that only goes forward; a write needs it
+---@return string? body
+---@return string? message
+function transaction:body(now) end
+
+--- How much there is in it.
+---@return integer operations
+---@return integer bytes    of items and keys, as DynamoDB counts them
+function transaction:count() end
+
+--- What an operation is about.
+---@param number integer
+---@return { operation: string, table: string, key: table? }?
+function transaction:operation(number) end
+
+--- What a TransactionCanceledException says about each operation, in their order; "None" is an innocent one's code.
+---@param answer table    decoded with the shape `(CancellationReasons [(Item i)])`
+---@return { code: string, message: string?, item: table?, operation: string, table: string, key: table? }[]?
+function transaction:reasons(answer) end
+
+--- The idempotency token; nil for gets.
+---@return string?
+function transaction:token() end
+
+--- Frees its memory; it cannot be used any more. The collector does the same.
+function transaction:close() end
+
 return core

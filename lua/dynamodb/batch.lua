@@ -29,15 +29,6 @@ for code in ([[
   HOPELESS[code] = true
 end
 
---- Without the retry policy's classes: what the failure says of itself.
-local function classify(err)
-  if core.classify then return (core.classify(err.status, err.code, err.sent)) end
-  if err:is "ProvisionedThroughputExceeded" or err:is "RequestLimitExceeded" or err.code:find "^Throttl" then
-    return "throttling"
-  end
-  return err.retryable and "transient" or nil
-end
-
 --- What the engine is told of a failed request.
 ---@param err dynamodb.Error
 ---@param renewed boolean    were other credentials tried just before?
@@ -47,7 +38,7 @@ local function class_of(err, renewed)
   if NO_TABLE[stem] then return "no_table" end
   if err.code == "DeadlineExceeded" then return "transient" end
   if err.code == "ResponseError" and err.message:find "larger than" then return "too_large" end
-  local class = classify(err)
+  local class = core.classify(err.status, err.code, err.sent)
   if class == "throttling" then return "throttling" end
   if class == "transient" or class == "modelled" then return "transient" end
   -- Another clock or other credentials may help: the policy knows whether it has them.
@@ -200,12 +191,12 @@ end
 ---@private
 function sender_methods:exchange(id, body)
   local reply, err = self.client:perform(self.operation, {}, { deadline = self.options.deadline },
-    { body = body, max_attempts = 1, repeat_safe = true, resend = true, repeatable = true })
+    { body = body, raw = true, max_attempts = 1, resend = true, repeatable = true })
   local outcome = { body = reply }
   if err then
     local class = class_of(err, self.renewed)
     outcome = { class = class, code = err.code, message = err.message, retry_after = err.retry_after }
-    self.last_error, self.renewed = err, classify(err) == "expired"
+    self.last_error, self.renewed = err, core.classify(err.status, err.code) == "expired"
     if outcome.class == "fatal" and self.cause == nil then self.cause = err end
   end
   if reply then self.renewed = false end

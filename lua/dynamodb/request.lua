@@ -12,6 +12,7 @@ local usage = require "dynamodb.usage"
 
 local request = {}
 
+local TOKEN_LIFE = 600 -- seconds that the service remembers an idempotency token
 local LONGEST_TTL = 86400 -- seconds; a deadline further away than this says nothing
 
 local input_shapes, output_shapes = {}, {} -- compiled at their first use; constant from then on
@@ -299,7 +300,7 @@ end
 ---@param client dynamodb.Client
 ---@param options table
 ---@return number?
-local function deadline_of(client, options)
+function request.deadline(client, options)
   local timeout = options.timeout
   if timeout == nil then
     if options.deadline then return options.deadline end
@@ -329,20 +330,22 @@ end
 ---@param params table        as DynamoDB names them, values as Lua has them; not changed
 ---@param options table       timeout, deadline, retry_ambiguous
 ---@param built table?        by who built it: `resend` (may the transport?), `repeatable` (may the policy?),
----                           `retry_ambiguous`, `max_attempts`, `was_applied`; by a batch: `body`, the bytes to send,
----                           whose answer is given as bytes too
+---                           `retry_ambiguous`, `max_attempts`, `was_applied`, `body` (instead of `params`), `raw` (the
+---                           answer's body is wanted as it is)
 ---@return table|string|nil value
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
 function request.perform(client, operation, spec, params, options, built)
   built = built or {}
-  params = with_token(spec, params)
+  if not built.body then params = with_token(spec, params) end
   local resend, repeatable = built.resend, built.repeatable
   if resend == nil then resend, repeatable = repeat_safe.decide(operation, spec, params) end
   local insist = first_set("retry_ambiguous", options, { built, client })
   repeatable = repeatable or insist
   local streams = spec ~= nil and spec.service == "streams"
-  local deadline = deadline_of(client, options)
+  local deadline = request.deadline(client, options)
+  -- Sent again after the service has forgotten the token, it would be applied again.
+  if spec and spec.token then deadline = math.min(deadline or math.huge, client:runtime():now() + TOKEN_LIFE) end
   local call = {
     operation = operation,
     spec = spec,
@@ -350,7 +353,7 @@ function request.perform(client, operation, spec, params, options, built)
     target = spec and spec.target or "DynamoDB_20120810." .. operation,
     table = type(params.TableName) == "string" and params.TableName or nil,
     body = built.body or encode(client, operation, spec, params),
-    raw = built.body ~= nil,
+    raw = built.raw,
     deadline = deadline,
     invocation_id = core.uuid(),
     is_read = repeat_safe.is_read(operation, spec, params),
