@@ -43,6 +43,12 @@ describe("the idle timeout", function()
     end)
   end
 
+  it("is not longer for what was sent before the silence", function()
+    pool = curl.pool { idle_timeout = 2.4 }
+    serve { { { "read" }, { "stall" } } }
+    assert_took(2.4, timed(http.request(peer))) -- looked at four times in this while
+  end)
+
   it("ends an upload whose peer does not read, on time", function()
     serve { { { "stall" } } }
     for _, safe in ipairs { true, false } do

@@ -75,6 +75,7 @@ describe("docs/reference.md", function()
     local objects = {
       ["dynamodb.Signer"] = { "dynamodb.core", signer },
       ["dynamodb.RetryPolicy"] = { "dynamodb.core", core.retry() },
+      ["dynamodb.NativeTransaction"] = { "dynamodb.core", core.transaction { kind = "get" } },
       ["dynamodb.RetryCall"] = { "dynamodb.core", core.retry():call() },
       ["dynamodb.Number"] = { "dynamodb.core", core.number "0.12345678901234567890123456789" },
       ["dynamodb.Binary"] = { "dynamodb.core", core.binary "" },

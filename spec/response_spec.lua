@@ -1,5 +1,6 @@
 -- What the client makes of answers, good and bad.
 local core = require "dynamodb.core"
+local response = require "dynamodb.response"
 local fake_client = require "spec.support.fake_client"
 local gzip = require "spec.support.gzip"
 
@@ -31,6 +32,9 @@ describe("an answer", function()
         assert.same({ "ResponseError", 200, true }, { err.code, err.status, err.sent }, operation)
       end
     end
+    local text, problem = response.text({ status = 200, head = "HTTP/1.1 200 OK\r\n\r\n", body = "" }, nil, 4000)
+    assert.is_nil(text)
+    assert.same({ "ResponseError", true }, { problem.code, problem.sent })
     local users = client({ { body = "" }, { body = "" } }):table "users"
     local item, err = users:get { pk = "a" }
     assert.is_nil(item)

@@ -1,6 +1,7 @@
 /*
 ** dynamodb.core: puts the module together.
 */
+#include "batch.h"
 #include "bytes.h"
 #include "decode.h"
 #include "encode.h"
@@ -9,6 +10,7 @@
 #include "shapes.h"
 #include "signer.h"
 #include "state.h"
+#include "transaction.h"
 #include "values.h"
 
 static void export_metatable (lua_State *L, Metatable which, const char *name) {
@@ -27,6 +29,8 @@ static int build_module (lua_State *L) {
   signer_register(L);
   retry_register(L);
   bytes_register(L);
+  transaction_register(L);
+  batch_register(L);
   export_metatable(L, MT_LIST, "list_mt");
   export_metatable(L, MT_SET, "set_mt");
   export_metatable(L, MT_RAW, "raw_mt");

@@ -424,12 +424,11 @@ static int decode_shaped (Decoder *d, const Shape *shape) {
   }
 }
 
-/* The string at `text` as `shape` has it: the value, or nil and a message that says where. */
-static int decode_text (lua_State *L, int text, const Shape *shape, Decoder *d) {
-  size_t len;
+/* The bytes at `text` as `shape` has them: the value, or nil and a message that says where. */
+static int decode_bytes (lua_State *L, const char *text, size_t len, const Shape *shape, Decoder *d) {
   d->L = L;
-  d->scan.start = d->scan.p = luaL_checklstring(L, text, &len);
-  d->scan.end = d->scan.start + len;
+  d->scan.start = d->scan.p = text;
+  d->scan.end = text + len;
   int top = lua_gettop(L);
   luaL_checkstack(L, PUSHED_METATABLES + 4, NULL);
   d->scan.scratch = state_borrow(L, WORK_SCRATCH);
@@ -449,6 +448,24 @@ static int decode_text (lua_State *L, int text, const Shape *shape, Decoder *d) 
   else
     lua_pushfstring(L, "%s, at byte %d", d->scan.error, (int)at + 1);
   return 2;
+}
+
+/* The string at index `text`, which stays where it is. */
+static int decode_text (lua_State *L, int text, const Shape *shape, Decoder *d) {
+  size_t len;
+  const char *bytes = luaL_checklstring(L, text, &len);
+  return decode_bytes(L, bytes, len, shape, d);
+}
+
+int decode_item (lua_State *L, const char *text, size_t len, const Options *options) {
+  Decoder d = {.options = *options};
+  int top = lua_gettop(L);
+  int results = decode_bytes(L, text, len, &item_shape, &d);
+  if (results == 1) { /* what was borrowed lies below */
+    lua_replace(L, top + 1);
+    lua_settop(L, top + 1);
+  }
+  return results == 1;
 }
 
 /* core.unmarshal(text, options) -> table of attributes | nil, message */

@@ -177,34 +177,31 @@ static Result encode_element (Encoder *e, const Frame *frame, const Shape *eleme
   return result;
 }
 
-/* The list on top whose elements do not lie in order, if it is one; a hole is skipped only on demand. */
-static Result encode_unordered (Encoder *e, const Frame *frame, const Shape *element) {
+/* The rest of the list on top, whose elements do not lie in order; a hole is skipped only on demand. */
+static Result encode_unordered (Encoder *e, Frame *child, const Shape *element, int *first) {
   lua_State *L = e->L;
   Keys keys;
-  Frame child = {frame, NULL, 0, 0, lua_topointer(L, -1)};
-  int first = 1;
-  if (!count_keys(e, frame, &keys)) return FAILED;
-  buffer_byte(e->out, '[');
-  for (child.index = 1; child.index <= keys.max; child.index++) {
-    lua_rawgeti(L, -1, (int)child.index);
+  if (!count_keys(e, child->parent, &keys)) return FAILED;
+  for (; child->index <= keys.max; child->index++) {
+    lua_rawgeti(L, -1, (int)child->index);
     if (!lua_isnil(L, -1)) {
-      if (!encode_element(e, &child, element, &first)) return FAILED;
+      if (!encode_element(e, child, element, first)) return FAILED;
     } else if (e->options.unsupported != UNSUPPORTED_SKIP) {
-      return fail(e, &child, "a hole in a list");
+      return fail(e, child, "a hole in a list");
     }
     lua_pop(L, 1);
   }
-  buffer_byte(e->out, ']');
   return WRITTEN;
 }
 
-/* The list on top. The first walk expects to meet 1, 2, 3…; only when it meets something else are the keys counted. */
+/*
+** The list on top. The walk expects to meet 1, 2, 3…; only when it meets something else are the keys counted, and the
+** elements that are left taken by their places.
+*/
 static Result encode_list (Encoder *e, const Frame *frame, const Shape *element, int is_value) {
   lua_State *L = e->L;
-  size_t mark = e->out->len;
   int table = lua_gettop(L), first = 1;
   Frame child = {frame, NULL, 0, 0, lua_topointer(L, table)};
-  Result result = WRITTEN;
   if (!enter(e, frame, is_value)) return FAILED;
   buffer_byte(e->out, '[');
   lua_pushnil(L);
@@ -212,10 +209,8 @@ static Result encode_list (Encoder *e, const Frame *frame, const Shape *element,
     child.index++;
     if (lua_type(L, -2) != LUA_TNUMBER || lua_tonumber(L, -2) != (lua_Number)child.index) {
       lua_settop(L, table);
-      e->out->len = mark;
-      result = encode_unordered(e, frame, element);
-      leave(e, is_value);
-      return result;
+      if (!encode_unordered(e, &child, element, &first)) return FAILED;
+      break;
     }
     if (!encode_element(e, &child, element, &first)) return FAILED;
     lua_pop(L, 1);
@@ -342,6 +337,10 @@ static Result encode_digits (Encoder *e, const Frame *frame) {
     if (fabs(number) > 9007199254740991.0 && fabs(number) < 1e126 && e->options.numbers != NUMBERS_NATIVE)
       return fail(e, frame, "the float %.17g is beyond 2^53, where floats skip numbers; dynamodb.number(text) is exact",
                   number);
+    if (fabs(number) < 1e126 && decimal_from_double(number, &d) == DECIMAL_OK) {
+      e->out->len += decimal_write(&d, to);
+      return WRITTEN;
+    }
   }
   const char *error = to_decimal(L, e->state, -1, &d);
   if (error) return fail(e, frame, "%s", error);
@@ -650,8 +649,8 @@ static Result encode_shaped (Encoder *e, const Frame *frame, const Shape *shape)
   }
 }
 
-/* Writes the argument `arg`: pushes the text, or nil and a message that starts with the path. */
-static int encode_argument (lua_State *L, int arg, const char *name, const Shape *shape, Encoder *e) {
+/* Writes the argument `arg` into borrowed buffers, which stay lent: two places of the stack are taken. */
+static Result write_argument (lua_State *L, int arg, const char *name, const Shape *shape, Encoder *e) {
   Frame root = {NULL, name, name ? strlen(name) : 0, 0, NULL};
   luaL_checkany(L, arg);
   luaL_checkstack(L, 16, NULL);
@@ -665,12 +664,38 @@ static int encode_argument (lua_State *L, int arg, const char *name, const Shape
   lua_settop(L, top);
   if (e->out->failed) result = fail(e, &root, "out of memory");
   if (result == SKIPPED) result = fail(e, &root, "a %s cannot be stored", luaL_typename(L, arg));
+  return result;
+}
+
+/* Writes the argument `arg`: pushes the text, or nil and a message that starts with the path. */
+static int encode_argument (lua_State *L, int arg, const char *name, const Shape *shape, Encoder *e) {
+  Result result = write_argument(L, arg, name, shape, e);
   if (result == FAILED) lua_pushnil(L);
   const Buffer *text = result == FAILED ? e->error : e->out;
   lua_pushlstring(L, text->data, text->len);
   state_return(L, WORK_SCRATCH, e->error);
   state_return(L, WORK_OUT, e->out);
   return result == FAILED ? 2 : 1;
+}
+
+/* Writes the argument `arg`: its bytes stay lent; or pushes the message. */
+static Buffer *lend_argument (lua_State *L, int arg, const char *name, const Shape *shape, Encoder *e) {
+  Result result = write_argument(L, arg, name, shape, e);
+  if (result == FAILED) lua_pushlstring(L, e->error->data, e->error->len);
+  state_return(L, WORK_SCRATCH, e->error);
+  if (result != FAILED) return e->out;
+  state_return(L, WORK_OUT, e->out);
+  return NULL;
+}
+
+Buffer *encode_item (lua_State *L, int arg, const char *name, const Options *options) {
+  Encoder e = {.options = *options};
+  return lend_argument(L, arg, name, &item_shape, &e);
+}
+
+Buffer *encode_params (lua_State *L, int arg, const ShapeText *shape, int strict, const Options *options) {
+  Encoder e = {.options = *options, .shape = shape, .strict = strict};
+  return lend_argument(L, arg, NULL, shape->nodes, &e);
 }
 
 /* The same for functions whose only caller is the user: what is wrong is raised at the caller. */

@@ -40,6 +40,18 @@ static int is_line (const char *text, size_t len) {
 
 /* {== Reading arguments == */
 
+/* No field of the table at `table` may have a name that is not in `known`: misspelt, it would sign something else. */
+static void refuse_unknown (lua_State *L, int table, const char *const *known) {
+  lua_pushnil(L);
+  for (; lua_next(L, table); lua_pop(L, 1)) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
+    const char *const *wanted = known;
+    while (*wanted && strcmp(*wanted, name) != 0)
+      wanted++;
+    if (!*wanted) luaL_error(L, "unknown field '%s'", name);
+  }
+}
+
 /* The string in the field `name` of the table at `table`; it stays on the stack. Empty when it is nil and may be. */
 static Slice string_field (lua_State *L, int table, const char *name, int required) {
   Slice s = {"", 0};
@@ -71,7 +83,8 @@ static int boolean_field (lua_State *L, int table, const char *name, int otherwi
 }
 
 static int64_t check_time (lua_State *L, int arg) {
-  lua_Number time = luaL_checknumber(L, arg);
+  luaL_checktype(L, arg, LUA_TNUMBER);
+  lua_Number time = lua_tonumber(L, arg);
   luaL_argcheck(L, time >= -62167219200.0 && time < 253402300800.0, arg,
                 "unix seconds of the years 0 to 9999 expected");
   return (int64_t)floor(time);
@@ -89,6 +102,15 @@ static int is_header_value (Slice s) {
   return 1;
 }
 
+static int is_token (Slice s) {
+  for (size_t i = 0; i < s.len; i++) {
+    char c = s.data[i];
+    int letter = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+    if (!letter && (!c || !strchr("!#$%&'*+-.^_`|~", c))) return 0;
+  }
+  return s.len > 0;
+}
+
 static Slice header_part (lua_State *L, int pair, int part, int index) {
   Slice s = {NULL, 0};
   lua_rawgeti(L, pair, part);
@@ -102,7 +124,7 @@ static Slice header_part (lua_State *L, int pair, int part, int index) {
 /* Reads { {name, value}, … } into a userdata, which stays on the stack as its strings do in their tables. */
 static void read_headers (lua_State *L, int request, SigRequest *r) {
   lua_getfield(L, request, "headers");
-  luaL_checktype(L, -1, LUA_TTABLE);
+  if (!lua_istable(L, -1)) luaL_error(L, "field 'headers' must be a table, not a %s", luaL_typename(L, -1));
   int headers = lua_gettop(L);
   size_t count = lua_rawlen(L, headers);
   SigHeader *list = lua_newuserdata(L, (count + 1) * sizeof *list);
@@ -113,7 +135,8 @@ static void read_headers (lua_State *L, int request, SigRequest *r) {
     int pair = lua_gettop(L);
     list[i].name = header_part(L, pair, 1, (int)i + 1);
     list[i].value = header_part(L, pair, 2, (int)i + 1);
-    if (!is_header_value(list[i].value) || !is_line(list[i].name.data, list[i].name.len))
+    if (!is_token(list[i].name)) luaL_error(L, "headers[%d][1] is not a header's name", (int)i + 1);
+    if (!is_header_value(list[i].value))
       luaL_error(L, "headers[%d] has a line break or a control character", (int)i + 1);
     has_host |= list[i].name.len == 4 && (list[i].name.data[0] | 32) == 'h' && (list[i].name.data[1] | 32) == 'o' &&
                 (list[i].name.data[2] | 32) == 's' && (list[i].name.data[3] | 32) == 't';
@@ -126,8 +149,10 @@ static void read_headers (lua_State *L, int request, SigRequest *r) {
 
 /* request = { method, path, query, headers = { {name, value}, … }, body, payload_hash } */
 static void check_request (lua_State *L, int arg, SigRequest *r) {
+  static const char *const known[] = {"method", "path", "query", "headers", "body", "payload_hash", NULL};
   luaL_checktype(L, arg, LUA_TTABLE);
   luaL_checkstack(L, 20, NULL);
+  refuse_unknown(L, arg, known);
   memset(r, 0, sizeof *r);
   r->method = line_field(L, arg, "method", 1);
   r->path = string_field(L, arg, "path", 0);
@@ -284,7 +309,10 @@ static int signer_head (lua_State *L) {
 
 /* core.signer{ access_key_id, secret_access_key, session_token, region, service, … } -> signer */
 static int signer_new (lua_State *L) {
+  static const char *const known[] = {"access_key_id",  "secret_access_key", "session_token",      "region", "service",
+                                      "normalize_path", "double_encode",     "omit_session_token", NULL};
   luaL_checktype(L, 1, LUA_TTABLE);
+  refuse_unknown(L, 1, known);
   lua_settop(L, 1);
   Signer *s = lua_newuserdata(L, sizeof *s);
   memset(s, 0, sizeof *s);

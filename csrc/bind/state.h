@@ -23,8 +23,10 @@ typedef enum Metatable {
   MT_SHAPE,
   MT_SIGNER,
   MT_BUFFER,
+  MT_TRANSACTION,
   MT_RETRY,
   MT_RETRY_CALL,
+  MT_BATCH,
   MT_ARRAY, /* cjson's marks, where it has them */
   MT_EMPTY_ARRAY,
   MT_LAST

@@ -45,7 +45,7 @@ const char *to_decimal (lua_State *L, const State *state, int index, Decimal *d)
   double number = lua_tonumber(L, index);
   if (isnan(number)) return "NaN is not a number that DynamoDB has";
   if (isinf(number)) return "an infinity is not a number that DynamoDB has";
-  DecimalError error = decimal_from_double(number, d);
+  DecimalError error = decimal_exactly(number, d);
   return error ? decimal_message(error) : NULL;
 }
 

@@ -159,6 +159,12 @@ static int active (lua_State *L) {
   return 1;
 }
 
+/* pool:forks() -> how often the pool has begun anew in a child process */
+static int forks (lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)open_pool(L)->forks);
+  return 1;
+}
+
 static int now (lua_State *L) {
   lua_pushnumber(L, clock_now());
   return 1;
@@ -298,7 +304,7 @@ static int transfer_tostring (lua_State *L) {
 /* }==== */
 
 static const luaL_Reg pool_methods[] = {
-  {"start", start}, {"step", step}, {"active", active}, {"retire", retire},
+  {"start", start}, {"step", step}, {"active", active}, {"retire", retire}, {"forks", forks},
   {"now", now},     {"time", wall}, {"close", pool_gc}, {NULL, NULL},
 };
 static const luaL_Reg pool_meta[] = {{"__gc", pool_gc}, {"__tostring", pool_tostring}, {NULL, NULL}};

@@ -128,6 +128,7 @@ static void abandon (Pool *p) {
   p->spares = 0;
   p->stale = p->kicked = 0;
   p->owner = getpid();
+  p->forks++;
 }
 
 void pool_check_owner (Pool *p) {
@@ -255,7 +256,7 @@ static int fail_all (Pool *p, CURLMcode code) {
 int pool_step (Pool *p, double timeout) {
   int still;
   if (p->active == 0) {
-    if (timeout < LONGEST_WAIT) clock_sleep(timeout);
+    if (isfinite(timeout)) clock_sleep(fmin(timeout, LONGEST_WAIT)); /* without end, nothing could ever end it */
     return 0;
   }
   if (!p->kicked) {

@@ -14,7 +14,8 @@
 
 typedef struct Pool {
   int open;
-  pid_t owner; /* the process that opened the connections */
+  pid_t owner;    /* the process that opened the connections */
+  unsigned forks; /* how often the owner has changed */
   Settings settings;
   CURLM *multi;      /* made when first needed */
   Transfer *running; /* linked; not owned, each is a userdata */

@@ -131,7 +131,7 @@ void transfer_begin (Transfer *t, Handle *handle, const Request *r, const Settin
   t->state = TRANSFER_RUNNING;
   t->started = t->moved = t->sampled = clock_now();
   t->deadline = deadline;
-  t->unsent = -1;
+  t->unsent = t->counted = -1;
   t->body = r->body;
   t->body_len = r->body_len;
   t->repeat_safe = r->repeat_safe;
@@ -172,7 +172,9 @@ static curl_off_t count_bytes (const Transfer *t) {
 static void look_for_movement (Transfer *t, double now, const int *sockets, size_t count) {
   Activity a = activity_of(sockets, count, t->local_port);
   curl_off_t counted = count_bytes(t);
-  if (counted != t->counted || (t->unsent > 0 && a.unsent != t->unsent)) t->moved = now;
+  /* The first look only takes stock: what moved before it moved when the attempt began, or was noted by a callback. */
+  int is_first = t->counted < 0;
+  if ((!is_first && counted != t->counted) || (t->unsent > 0 && a.unsent != t->unsent)) t->moved = now;
   if (now - a.received > t->moved) t->moved = now - a.received;
   t->counted = counted;
   t->unsent = a.unsent;

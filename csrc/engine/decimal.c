@@ -178,6 +178,17 @@ DecimalError decimal_from_double (double value, Decimal *d) {
   return DECIMAL_OK;
 }
 
+DecimalError decimal_exactly (double value, Decimal *d) {
+  char text[DECIMAL_DIGITS + 2];
+  double positive = fabs(value);
+  if (!(positive >= 9223372036854775808.0 && positive < 1e38)) return decimal_from_double(value, d);
+  memset(d, 0, sizeof *d);
+  int len = snprintf(text, sizeof text, "%.0f", positive); /* without a decimal point, so of no locale */
+  set_digits(d, text, (size_t)len, len - 1);
+  d->negative = value < 0;
+  return DECIMAL_OK;
+}
+
 int decimal_to_integer (const Decimal *d, int64_t *value) {
   if (d->count == 0) return *value = 0, 1;
   if (d->magnitude > 18 || d->magnitude < d->count - 1) return 0;

@@ -31,6 +31,9 @@ void decimal_from_integer (int64_t value, Decimal *d);
 /* Whole numbers within int64 as they are, else the shortest decimal that reads back. NaN, infinities: DECIMAL_RANGE. */
 DecimalError decimal_from_double (double value, Decimal *d);
 
+/* The same, but whole numbers of up to 38 digits are exact: 2^63 ends in 808, where its shortest form ends in 000. */
+DecimalError decimal_exactly (double value, Decimal *d);
+
 /* 1 when `d` is a whole number that fits. */
 int decimal_to_integer (const Decimal *d, int64_t *value);
 

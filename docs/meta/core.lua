@@ -207,6 +207,94 @@ function signer:head(host, target, body, unix_time, invocation_id, sdk_request, 
 --- Wipes the keys from memory; the signer cannot be used any more. The collector does the same.
 function signer:close() end
 
+---@class dynamodb.Batch
+--- Many puts and deletes, or gets, as few requests until each is done: a state machine that owns bytes, does no I/O
+--- and is told the time, in seconds. `Table:put_all`, `get_all` and `db:batch` are loops around it. What it was
+--- given is always done, failed, superseded or unprocessed.
+local batch = {}
+
+--- A batch.
+---
+--- | field | meaning |
+--- | --- | --- |
+--- | `kind` | "write" or "get" |
+--- | `max_operations`, `max_bytes` | of a request; 25 or 100, 16 MB |
+--- | `budget` | bytes held, above which `add` refuses; 16 MB |
+--- | `max_failed` | refusals until it gives up, and failures that are kept; 100 |
+--- | `base`, `cap` | of the delays of leftovers, which double and are drawn between 0 and that; 0.05 and 20 |
+--- | `stall`, `deadline` | seconds without any progress until it gives up, 60; a time on the clock of `now` |
+--- | `limits`, `capacity` | false: quotas are left to the service; what was consumed is not asked for |
+--- | `options` | as for `core.marshal` |
+--- | `random` | a function that gives numbers from 0 to 1; the system's random source by default |
+---@param fields table
+---@return dynamodb.Batch
+function core.batch(fields) end
+
+--- Makes a table known.
+---@param fields table    name, partition, sort, types (`{ pk = "S" }`); rate (capacity units a second) and now; of a
+---                       get: consistent, members (JSON members beside the keys)
+---@return integer table
+function batch:table(fields) end
+
+--- Takes one operation; the bytes of the item are made here.
+---@param table integer
+---@param op "put"|"delete"|"get"
+---@param item table       or the key
+---@param index? number    of a get: the number that its result will have
+---@param force? boolean   also above the budget
+---@return boolean? added    false: there is no room now; nil: it cannot be sent, and counts as failed
+---@return string? message
+function batch:add(table, op, item, index, force) end
+
+--- Counts an operation that failed before it could be added.
+function batch:refuse() end
+
+--- Would the next request be fuller with more operations?
+---@return boolean
+function batch:wants() end
+
+--- The next request to send. Or seconds to wait, `math.huge` for until one under way is back; or nothing: it is over.
+---@param now number
+---@return integer? id
+---@return string|number|nil body    or the seconds
+function batch:next(now) end
+
+--- Tells what came of a request.
+---@param id integer
+---@param outcome table    `{ body = }`, the answer; or class ("throttling", "transient", "too_large", "refused",
+---                        "no_table", "fatal"), code, message, retry_after (seconds)
+---@param now number
+---@return table results    of a get: item or false, by the numbers of who asked
+function batch:done(id, outcome, now) end
+
+--- Nothing new is sent.
+function batch:stop() end
+
+--- Why nothing new is sent: "stopped", "deadline", "stalled", "failures", "error".
+---@return string?
+function batch:stopped() end
+
+--- Is the table missing, or closed to us?
+---@param table integer
+---@return boolean
+function batch:lost(table) end
+
+--- The account: input, done, failed, superseded, unprocessed; requests, sent (operations in them), bytes (held),
+--- capacity (units reported, by table).
+---@return table
+function batch:report() end
+
+--- What failed: a list of table, op, item or key, code, message; at most max_failed.
+---@return table[]
+function batch:failures() end
+
+--- What is unprocessed: a list of table, op, item or key, in the order of input.
+---@return table[]
+function batch:leftovers() end
+
+--- Frees what it holds; the collector does the same. Closing twice is allowed.
+function batch:close() end
+
 --- The CRC-32 of the wire (zlib's), as in the x-amz-crc32 header.
 ---@param bytes string
 ---@return integer
@@ -357,5 +445,61 @@ function call:ambiguous() end
 ---@return "throttling"|"transient"|"modelled"|"clock_skew"|"expired"|nil class    nil: another attempt cannot help
 ---@return boolean ambiguous    may it have been applied?
 function core.classify(status, code, sent) end
+
+---@class dynamodb.NativeTransactionOptions
+---@field kind "write"|"get"
+---@field token? string       of a write: 1 to 36 printable characters; a random UUID
+---@field capacity? "TOTAL"|"INDEXES"|"NONE"
+---@field limits? boolean     refuse what is surely over a quota of DynamoDB's; true
+---@field options? userdata|dynamodb.ValueOptions
+---@field strict? boolean     refuse a member that is one edit or a case away from a known one; true
+
+--- A transaction: collects operations as bytes, gives the body of TransactWriteItems or TransactGetItems, and knows
+--- what the answer's reasons are about. It sends nothing. Raises on wrong options.
+---@param options dynamodb.NativeTransactionOptions
+---@return dynamodb.NativeTransaction
+function core.transaction(options) end
+
+---@class dynamodb.NativeTransaction
+--- Operations that are sent as one. An operation that is refused leaves the others as they are.
+local transaction = {}
+
+--- Adds an operation. Refused are a second one on the same item (the message has both positions), the 101st, an item
+--- over 400 KB (the message names its largest attribute), more than 4 MB together, and any after `body`.
+---@param operation "put"|"update"|"delete"|"check"|"get"
+---@param params table    as DynamoDB's Put, Update, Delete, ConditionCheck and Get have them, with Lua's values
+---@param keys? { partition: string, sort?: string }    of a put: without them it is not compared with other operations
+---@return integer? number    of the operation, from 1
+---@return string? message
+function transaction:add(operation, params, keys) end
+
+--- The request's body: from the first call on the same bytes, token and all. Refused are an empty transaction, and a
+--- write more than 10 minutes after the first call: the service may have forgotten the token.
+---@param now? number      seconds on a clock that only goes forward; a write needs it
+---@return string? body
+---@return string? message
+function transaction:body(now) end
+
+--- How much there is in it.
+---@return integer operations
+---@return integer bytes    of items and keys, as DynamoDB counts them
+function transaction:count() end
+
+--- What an operation is about.
+---@param number integer
+---@return { operation: string, table: string, key: table? }?
+function transaction:operation(number) end
+
+--- What a TransactionCanceledException says about each operation, in their order; "None" is an innocent one's code.
+---@param answer table    decoded with the shape `(CancellationReasons [(Item i)])`
+---@return { code: string, message: string?, item: table?, operation: string, table: string, key: table? }[]?
+function transaction:reasons(answer) end
+
+--- The idempotency token; nil for gets.
+---@return string?
+function transaction:token() end
+
+--- Frees its memory; it cannot be used any more. The collector does the same.
+function transaction:close() end
 
 return core

@@ -52,6 +52,10 @@ function pool:active() end
 --- Closes idle connections before the next request, as after a jump between the clocks.
 function pool:retire() end
 
+--- How often the pool has begun anew in a child process.
+---@return integer
+function pool:forks() end
+
 --- The monotonic clock.
 ---@return number seconds
 function pool:now() end

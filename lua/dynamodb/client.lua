@@ -1,12 +1,15 @@
 --- A client: what was configured at connect, and `call` for every operation of the API.
+local batch = require "dynamodb.batch"
 local core = require "dynamodb.core"
 local config = require "dynamodb.config"
 local endpoint = require "dynamodb.endpoint"
 local errors = require "dynamodb.error"
 local model = require "dynamodb.model"
 local option_rules = require "dynamodb.options"
+local parallel = require "dynamodb.parallel"
 local request = require "dynamodb.request"
 local table_module = require "dynamodb.table"
+local transaction = require "dynamodb.transaction"
 local usage = require "dynamodb.usage"
 local version = require "dynamodb.version"
 
@@ -339,13 +342,72 @@ function client_methods:call(operation, params, options)
   return self:perform(operation, params, options)
 end
 
+--- Puts and deletes in any of the client's tables, as `f` tells them: `b:put(users, item)`, `b:delete(orders, key)`.
+--- They are sent in batches while `f` runs, and the rest when it returns. If `f` raises, nothing new is sent and the
+--- report says how far it came.
+---@param f fun(b: dynamodb.BatchWriter)
+---@param options table?    as for `Table:put_all`; wcu holds for each table
+---@return dynamodb.BatchReport? report    only if all of it is done
+---@return dynamodb.Error?                 else: code Incomplete, with `report`, and `cause` if `f` raised
+function client_methods:batch(f, options)
+  return batch.run(self, f, options)
+end
+
 --- A table of this client. No request is made; what the schema does not declare is described when it is needed.
 ---@param name string       name or ARN
 ---@param schema table?     partition and sort (names), types (`{ pk = "S" }`), indexes (`{ GSI1 = { partition = "a" }
----                         }`), retry_ambiguous (for the table's writes)
+---                         }`), retry_ambiguous (for the table's writes), version (the attribute that holds an item's
+---                         version: every write through the table checks it and moves it on)
 ---@return dynamodb.Table
 function client_methods:table(name, schema)
   return table_module.new(self, name, schema)
+end
+
+--- Runs functions at the same time and waits for all of them: while one waits for an answer, the others go on. They
+--- share one thread, so nothing happens between two requests that the program does not do itself. When one raises, so
+--- does `parallel`, after all of them have ended.
+---
+--- ```lua
+--- local values, errs = db:parallel {
+---   function() return users:get { pk = "1" } end,
+---   function() return orders:get { pk = "2" } end,
+--- }
+--- ```
+---@param functions (fun(): any, any)[]
+---@param options table?    concurrency: how many run at a time; all of them by default
+---@return table values     the first result of each function, nil where there was none
+---@return table? errs      nil if no function returned an error; else errs[i] is the one of functions[i]
+function client_methods:parallel(functions, options)
+  return parallel.run(self:runtime(), functions, options)
+end
+
+--- Up to 100 writes on different items that all happen or none of them does. The function adds them to the transaction
+--- that it is given: `tx:put(table, item, { where = … })`, `tx:create(table, item)`, `tx:update(table, key, changes, {
+--- where = … })`, `tx:delete(table, key, { where = … })`, `tx:check(table, key, where)`. When it returns they are sent,
+--- with a token, so that repeating them after a lost answer does no harm; when it raises nothing is. What cannot be
+--- sent (a second operation on an item, one too many, an item over 400 KB) raises where it is added; nothing to do is
+--- done.
+---@param f fun(tx: dynamodb.Transaction)
+---@param options table?    token (1 to 36 characters, to be the same transaction as another call of the last 10
+---                         minutes), retry_conflicts (how often the function may run again, with a new token and after
+---                         a while, when nothing but others' work on the same items was in the way), timeout (seconds),
+---                         deadline, capacity ("total", "indexes", "none")
+---@return true? done
+---@return dynamodb.Error?  TransactionCanceledException has `reasons`, one for each operation in order: `{ code =
+---                         "None", message=, item=, operation = "update", table = name, key = { … } }`
+---@return dynamodb.Meta?   also runs: how often the function ran
+function client_methods:transact(f, options)
+  return transaction.write(self, f, options)
+end
+
+--- Reads up to 100 items as they were at one moment. The function names them: `tx:get(table, key, { attributes = … })`.
+---@param f fun(tx: dynamodb.TransactionGet)
+---@param options table?     retry_conflicts, timeout (seconds), deadline, capacity
+---@return table[]? items    in the order of the gets; false for one that is not there
+---@return dynamodb.Error?
+---@return dynamodb.Meta?
+function client_methods:transact_get(f, options)
+  return transaction.get(self, f, options)
 end
 
 --- Closes the connections that the client opened itself. The client cannot be used any more; closing twice is allowed.

@@ -33,7 +33,18 @@ function options.check(given, known, method)
       usage.raise(("%s must be true or false, not a %s"):format(name, type(value)))
     end
   end
+  local token = given.idempotent
+  if token ~= nil and type(token) ~= "boolean" then options.check_token(token, "idempotent") end
   return given
+end
+
+--- Raises unless the value can be an idempotency token. Source: ClientRequestToken of TransactWriteItems.
+---@param token any
+---@param name string    of the option
+function options.check_token(token, name)
+  if type(token) ~= "string" or #token < 1 or #token > 36 or token:find("[^!-~]") then
+    usage.raise(name .. " must be a token: a string of 1 to 36 printable characters without blanks")
+  end
 end
 
 return options

@@ -13,6 +13,7 @@ local usage = require "dynamodb.usage"
 
 local request = {}
 
+local TOKEN_LIFE = 600 -- seconds that the service remembers an idempotency token
 local LONGEST_TTL = 86400 -- seconds; a deadline further away than this says nothing
 
 local input_shapes, output_shapes = {}, {} -- compiled at their first use; constant from then on
@@ -98,6 +99,7 @@ end
 ---@field service "dynamodb"|"dynamodbstreams"
 ---@field table string?          what it is about, for hooks
 ---@field body string
+---@field raw boolean?           the answer's body is wanted as it is
 ---@field deadline number?       on the runtime's clock
 ---@field invocation_id string
 ---@field is_read boolean
@@ -168,9 +170,13 @@ local function attempt(client, call, trip)
   trip.elapsed = runtime:now() - trip.started
   if not answer then return nil, err end
   trip.answer = answer
-  local shape = shape_of(output_shapes, call.operation, call.spec and call.spec.output)
   local value
-  value, err = response.check(answer, shape, client.values, client.max_response)
+  if call.raw then
+    value, err = response.text(answer, client.values, client.max_response)
+  else
+    local shape = shape_of(output_shapes, call.operation, call.spec and call.spec.output)
+    value, err = response.check(answer, shape, client.values, client.max_response)
+  end
   if err then errors.redact(err, credentials) end
   return value, err
 end
@@ -340,26 +346,30 @@ end
 ---@param params table        as DynamoDB names them, values as Lua has them; not changed
 ---@param options table       timeout, deadline, retry_ambiguous
 ---@param built table?        by who built it: `resend` (may the transport?), `repeatable` (may the policy?),
----                           `retry_ambiguous`, `max_attempts`, `was_applied`
----@return table? value
+---                           `retry_ambiguous`, `max_attempts`, `was_applied`, `body` (instead of `params`), `raw` (the
+---                           answer's body is wanted as it is)
+---@return table|string|nil value
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
 function request.perform(client, operation, spec, params, options, built)
   built = built or {}
-  params = with_token(spec, params)
+  if not built.body then params = with_token(spec, params) end
   local resend, repeatable = built.resend, built.repeatable
   if resend == nil then resend, repeatable = repeat_safe.decide(operation, spec, params) end
   local insist = first_set("retry_ambiguous", options, { built, client })
   repeatable = repeatable or insist
   local streams = spec ~= nil and spec.service == "streams"
   local deadline = request.deadline(client, options)
+  -- Sent again after the service has forgotten the token, it would be applied again.
+  if spec and spec.token then deadline = math.min(deadline or math.huge, client:runtime():now() + TOKEN_LIFE) end
   local call = {
     operation = operation,
     spec = spec,
     service = streams and "dynamodbstreams" or "dynamodb",
     target = spec and spec.target or "DynamoDB_20120810." .. operation,
     table = type(params.TableName) == "string" and params.TableName or nil,
-    body = encode(client, operation, spec, params),
+    body = built.body or encode(client, operation, spec, params),
+    raw = built.raw,
     deadline = deadline,
     invocation_id = core.uuid(),
     is_read = repeat_safe.is_read(operation, spec, params),
@@ -383,7 +393,7 @@ function request.perform(client, operation, spec, params, options, built)
     attempts = call.attempts,
     waited = call.waited,
     request_id = response.request_id(answer),
-    capacity = value.ConsumedCapacity,
+    capacity = not call.raw and value.ConsumedCapacity or nil,
   }
 end
 

@@ -142,4 +142,23 @@ function response.check(answer, shape, options, limit)
   return value
 end
 
+--- Checks an answer whose body is read elsewhere.
+---@param answer table         { status=, head=, body= }
+---@param options userdata?    core.options, for what stands in a failure
+---@param limit integer        bytes that a compressed body may inflate to
+---@return string? body
+---@return dynamodb.Error?
+function response.text(answer, options, limit)
+  local body, err = content(answer, limit)
+  if not body then return nil, err end
+  if answer.status >= 200 and answer.status < 300 then
+    if not body:find("%S") then return unusable(answer, "the body is empty") end
+    return body
+  end
+  err = failure(answer, body, options)
+  local wait = core.header(answer.head, "x-amz-retry-after")
+  if wait and wait:find("^%d+$") then err.retry_after = tonumber(wait) / 1000 end
+  return nil, err
+end
+
 return response

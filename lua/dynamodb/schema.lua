@@ -1,9 +1,12 @@
 --- What a table's keys are: as the program declares them, or as DescribeTable says.
+local errors = require "dynamodb.error"
 local usage = require "dynamodb.usage"
 
 local schema = {}
 
-local DECLARATION = { partition = true, sort = true, types = true, indexes = true, retry_ambiguous = true }
+local DECLARATION = {
+  partition = true, sort = true, types = true, indexes = true, retry_ambiguous = true, version = true,
+}
 local INDEX = { partition = true, sort = true }
 local KEY_TYPES = { S = true, N = true, B = true }
 
@@ -46,6 +49,12 @@ function schema.declare(declared)
     if declared[name] ~= nil then usage.check_type(declared[name], "table", name) end
   end
   if declared.retry_ambiguous ~= nil then usage.check_type(declared.retry_ambiguous, "boolean", "retry_ambiguous") end
+  if declared.version ~= nil then
+    check_name(declared.version, "version")
+    if declared.version == declared.partition or declared.version == declared.sort then
+      usage.raise("version must be an attribute that is not part of the key")
+    end
+  end
   if declared.partition == nil then
     if declared.sort ~= nil then usage.raise("the schema declares sort without partition") end
     return nil
@@ -134,6 +143,24 @@ function schema.from_description(description)
     end
   end
   return made
+end
+
+--- The keys of a table: declared, or described at the first need and kept.
+---@param target dynamodb.Table
+---@param options table    timeout and deadline are taken
+---@return dynamodb.Schema?
+---@return dynamodb.Error?
+function schema.known(target, options)
+  if target.schema then return target.schema end
+  local limits = { timeout = options.timeout, deadline = options.deadline }
+  local answer, err = target.client:perform("DescribeTable", { TableName = target.name }, limits)
+  if not answer then return nil, err end
+  target.schema = schema.from_description(answer.Table)
+  if not target.schema then
+    local message = "the description has no key schema"
+    return nil, errors.new { code = "ResponseError", message = message, operation = "DescribeTable", sent = true }
+  end
+  return target.schema
 end
 
 return schema

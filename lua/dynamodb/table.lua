@@ -1,13 +1,14 @@
 --- One table: reading and writing single items.
-local errors = require "dynamodb.error"
+local batch = require "dynamodb.batch"
 local expression = require "dynamodb.expression"
-local expr = require "dynamodb.expression.operators"
 local key = require "dynamodb.key"
 local option_rules = require "dynamodb.options"
 local repeat_safe = require "dynamodb.repeat_safe"
 local request = require "dynamodb.request"
 local schema = require "dynamodb.schema"
+local transaction = require "dynamodb.transaction"
 local usage = require "dynamodb.usage"
+local write = require "dynamodb.write"
 
 local table_methods = {}
 local table_mt = { __name = "dynamodb.Table", __index = table_methods }
@@ -17,6 +18,7 @@ local table_mt = { __name = "dynamodb.Table", __index = table_methods }
 ---@field name string                    name or ARN
 ---@field schema dynamodb.Schema?        declared or described; nil as long as neither was done
 ---@field retry_ambiguous boolean?
+---@field version string?                name of the attribute that holds an item's version
 
 function table_mt:__tostring()
   return ("dynamodb.Table(%s)"):format(self.name)
@@ -25,7 +27,8 @@ end
 --- A table of the client. No request is made.
 ---@param client dynamodb.Client
 ---@param name string         name or ARN
----@param declared table?     `{ partition =, sort =, types =, indexes = }`; what is missing is described when needed
+---@param declared table?     `{ partition =, sort =, types =, indexes =, version = }`; what is missing is described
+---                           when needed
 ---@return dynamodb.Table
 local function new(client, name, declared)
   usage.check_type(name, "string", "the table's name")
@@ -35,20 +38,19 @@ local function new(client, name, declared)
     name = name,
     schema = schema.declare(declared),
     retry_ambiguous = declared and declared.retry_ambiguous,
+    version = declared and declared.version,
   }, table_mt)
 end
 
---- Names of a list as a set.
-local function set_of(...)
-  local names = {}
-  for _, name in ipairs { ... } do names[name] = true end
-  return names
-end
+local set_of = write.set_of
 
 -- Options that each method knows.
 local READING = set_of("attributes", "consistent", "capacity", "timeout", "deadline")
-local CREATING = set_of("capacity", "timeout", "deadline", "retry_ambiguous")
-local WRITING = set_of("where", "names", "values", "returns", "capacity", "timeout", "deadline", "retry_ambiguous")
+local CREATING = set_of("capacity", "timeout", "deadline", "retry_ambiguous", "idempotent")
+local PUTTING = set_of("where", "names", "values", "returns", "capacity", "timeout", "deadline", "retry_ambiguous",
+  "idempotent")
+local WRITING = set_of("where", "names", "values", "version", "returns", "capacity", "timeout", "deadline",
+  "retry_ambiguous", "idempotent")
 
 -- What each operation can return. Source: ReturnValues of PutItem, UpdateItem, DeleteItem in the API reference.
 local RETURNS = {
@@ -75,39 +77,41 @@ local function check_returns(operation, wanted)
   return name ~= "NONE" and name or nil
 end
 
---- Parameters that every operation on an item has.
+--- What is asked about the capacity that an operation consumes.
 ---@param self dynamodb.Table
 ---@param options table
----@return table
-local function parameters(self, options)
+---@return string?
+local function capacity_of(self, options)
   local capacity = options.capacity or self.client.capacity
   if not CAPACITY[capacity] then usage.raise('capacity must be "none", "total" or "indexes"') end
-  return { TableName = self.name, ReturnConsumedCapacity = capacity ~= "none" and CAPACITY[capacity] or nil }
+  return capacity ~= "none" and CAPACITY[capacity] or nil
 end
 
---- Sends a write whose parameters are complete but for what the options say.
+--- Sends a write, by itself or as a transaction of its own.
 ---@param self dynamodb.Table
----@param operation string
----@param params table
+---@param operation "PutItem"|"UpdateItem"|"DeleteItem"
+---@param made dynamodb.Write
 ---@param options table
----@param builder dynamodb.ExpressionBuilder
----@param safe boolean    may what it changes be applied twice?
 ---@return table|true|nil result
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
-local function write(self, operation, params, options, builder, safe)
-  local returns = check_returns(operation, options.returns)
-  params.ReturnValues = returns
-  if params.ConditionExpression then params.ReturnValuesOnConditionCheckFailure = "ALL_OLD" end
-  builder:finish(params)
+local function send(self, operation, made, options)
+  local params, returns = made.params, check_returns(operation, options.returns)
+  local capacity = capacity_of(self, options)
+  if options.idempotent then
+    if returns then usage.raise("returns: an idempotent write is a transaction, which returns no items") end
+    return transaction.single(self, operation, made, options, capacity)
+  end
+  params.ReturnValues, params.ReturnConsumedCapacity = returns, capacity
   local by_transport, by_policy = repeat_safe.same_change(params)
   local built = {
-    resend = safe and by_transport,
-    repeatable = safe and by_policy,
+    resend = made.safe and by_transport,
+    repeatable = made.safe and by_policy,
     retry_ambiguous = self.retry_ambiguous,
   }
   local answer, err, meta = self.client:perform(operation, params, options, built)
   if not answer then return nil, err end
+  made.applied()
   if not returns then return true, nil, meta end
   local attributes = answer.Attributes
   -- Nothing was updated that could be shown: an empty part of an item, not a missing item.
@@ -115,22 +119,13 @@ local function write(self, operation, params, options, builder, safe)
   return attributes, nil, meta
 end
 
---- The table's keys: declared, or described at the first need and kept.
----@param self dynamodb.Table
+--- The table's keys, for the library's other parts.
+---@private
 ---@param options table    timeout and deadline are taken
 ---@return dynamodb.Schema?
 ---@return dynamodb.Error?
-local function known_schema(self, options)
-  if self.schema then return self.schema end
-  local limits = { timeout = options.timeout, deadline = options.deadline }
-  local answer, err = self.client:perform("DescribeTable", { TableName = self.name }, limits)
-  if not answer then return nil, err end
-  self.schema = schema.from_description(answer.Table)
-  if not self.schema then
-    local message = "the description has no key schema"
-    return nil, errors.new { code = "ResponseError", message = message, operation = "DescribeTable", sent = true }
-  end
-  return self.schema
+function table_methods:keys(options)
+  return schema.known(self, options)
 end
 
 --- Reads one item.
@@ -144,9 +139,12 @@ end
 function table_methods:get(item_key, options)
   options = option_rules.check(options, READING, "get")
   key.check(item_key, self.schema, self.client.limits)
-  local params = parameters(self, options)
-  params.Key = item_key
-  params.ConsistentRead = options.consistent
+  local params = {
+    TableName = self.name,
+    Key = item_key,
+    ConsistentRead = options.consistent,
+    ReturnConsumedCapacity = capacity_of(self, options),
+  }
   if options.attributes ~= nil then
     local builder = expression.new()
     params.ProjectionExpression = builder:projection(options.attributes)
@@ -157,26 +155,25 @@ function table_methods:get(item_key, options)
   return answer.Item, nil, meta
 end
 
---- Writes one item, over whatever was there.
+--- Writes one item, over whatever was there. On a table with versions: over what the caller has read, and `item` gets
+--- the next version when that has succeeded.
 ---@param item table         with its key
 ---@param options table?     where (a condition as table, operator or text), names and values (of a text), returns
----                          ("NONE", "ALL_OLD"), capacity, timeout (seconds), deadline, retry_ambiguous
+---                          ("NONE", "ALL_OLD"), capacity, timeout (seconds), deadline, retry_ambiguous, idempotent
+---                          (true, or a token: sent as a transaction, applied once however often it is repeated, for
+---                          twice the capacity and without returns)
 ---@return table|true|nil result    true; with returns = "ALL_OLD" the item that was there, or nil without an error
 ---@return dynamodb.Error?   code ConditionalCheckFailedException with `item` if the condition did not hold
 ---@return dynamodb.Meta?
 function table_methods:put(item, options)
-  options = option_rules.check(options, WRITING, "put")
-  key.check_item(item, self.schema, self.client.limits)
-  local params = parameters(self, options)
-  params.Item = item
-  local builder = expression.new(options.names, options.values)
-  if options.where ~= nil then params.ConditionExpression = builder:condition(options.where) end
-  return write(self, "PutItem", params, options, builder, true)
+  options = option_rules.check(options, PUTTING, "put")
+  return send(self, "PutItem", write.put(self, item, options), options)
 end
 
---- Writes one item that must not be there yet.
+--- Writes one item that must not be there yet. When an attempt follows one that may have been applied, the old item is
+--- compared with what was sent: equal is success. On a table with versions `item` gets version 1.
 ---@param item table         with its key
----@param options table?     capacity, timeout (seconds), deadline, retry_ambiguous
+---@param options table?     capacity, timeout (seconds), deadline, retry_ambiguous, idempotent (see `put`)
 ---@return true? created
 ---@return dynamodb.Error?   code ConditionalCheckFailedException with `item` if there is one
 ---@return dynamodb.Meta?
@@ -184,55 +181,73 @@ function table_methods:create(item, options)
   options = option_rules.check(options, CREATING, "create")
   if not self.schema then options = request.bounded(self.client, options) end
   usage.check_type(item, "table", "item")
-  local keys, err = known_schema(self, options)
+  local keys, err = schema.known(self, options)
   if not keys then return nil, err end
-  key.check_item(item, keys, self.client.limits)
-  local params = parameters(self, options)
-  params.Item = item
-  local builder = expression.new()
-  params.ConditionExpression = builder:condition(expr.missing(keys.partition))
-  -- When an attempt follows an ambiguous one, the old item is compared with what was sent: equal is success.
-  return write(self, "PutItem", params, options, builder, true)
+  return send(self, "PutItem", write.create(self, item), options)
 end
 
 --- Changes attributes of one item, which is made if it is not there.
----@param item_key table           every attribute of the key
+---@param item_key table           every attribute of the key; on a table with versions also the version, which is set
+---                                to the next one when the update has succeeded
 ---@param changes table|string     actions: set, default (set if missing), add (to a number or set), delete (from a
 ---                                set), append and prepend (to a list, made if missing), each `{ name = value }`, and
 ---                                remove, a list of names; names are whole or dynamodb.path. Or an UpdateExpression
 ---                                as text, with the options names and values
----@param options table?           where, names, values, returns ("NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD",
----                                "UPDATED_NEW"), capacity, timeout (seconds), deadline, retry_ambiguous
+---@param options table?           where, names, values, version (that the item must have, false for none yet; with
+---                                where alone, any), returns ("NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD",
+---                                "UPDATED_NEW"), capacity, timeout (seconds), deadline, retry_ambiguous, idempotent
+---                                (see `put`)
 ---@return table|true|nil result    true, or what `returns` asks for
 ---@return dynamodb.Error?         code ConditionalCheckFailedException with `item` if the condition did not hold
 ---@return dynamodb.Meta?
 function table_methods:update(item_key, changes, options)
   options = option_rules.check(options, WRITING, "update")
-  key.check(item_key, self.schema, self.client.limits)
-  local params = parameters(self, options)
-  params.Key = item_key
-  local builder = expression.new(options.names, options.values)
-  local text, safe = builder:update(changes, item_key)
-  params.UpdateExpression = text
-  if options.where ~= nil then params.ConditionExpression = builder:condition(options.where) end
-  return write(self, "UpdateItem", params, options, builder, safe)
+  return send(self, "UpdateItem", write.update(self, item_key, changes, options), options)
 end
 
 --- Deletes one item; that it was not there is no failure.
----@param item_key table     every attribute of the key
----@param options table?     where, names, values, returns ("NONE", "ALL_OLD"), capacity, timeout (seconds), deadline,
----                          retry_ambiguous
----@return table|true|nil result    true; with returns = "ALL_OLD" the deleted item, or nil without an error
----@return dynamodb.Error?   code ConditionalCheckFailedException with `item` if the condition did not hold
+---@param item_key table      every attribute of the key; on a table with versions also the version
+---@param options table?      where, names, values, version, returns ("NONE", "ALL_OLD"), capacity, timeout (seconds),
+---                           deadline, retry_ambiguous, idempotent (see `put`)
+---@return table|true|nil result    true; with returns = "ALL_OLD" the item that was there, or nil without an error
+---@return dynamodb.Error?    code ConditionalCheckFailedException with `item` if the condition did not hold
 ---@return dynamodb.Meta?
 function table_methods:delete(item_key, options)
   options = option_rules.check(options, WRITING, "delete")
-  key.check(item_key, self.schema, self.client.limits)
-  local params = parameters(self, options)
-  params.Key = item_key
-  local builder = expression.new(options.names, options.values)
-  if options.where ~= nil then params.ConditionExpression = builder:condition(options.where) end
-  return write(self, "DeleteItem", params, options, builder, true)
+  return send(self, "DeleteItem", write.delete(self, item_key, options), options)
+end
+
+--- Puts many items, over whatever is there, 25 to a request; what the service leaves over is sent again. Of several
+--- items with one key the last one wins. Items that cannot be written do not keep others from it.
+---@param items table|function    a list, an iterator (a function, a query), or an object whose `next` gives items
+---@param options table?          concurrency (4, where the runtime has tasks), wcu (capacity units a second), deadline
+---                               (on db:now()), timeout (seconds in all; none by default), stall (seconds without any
+---                               progress until it gives up; 60), max_failed (100), budget (bytes held; 16 MB),
+---                               progress and on_failed (functions, called with the counts and with a failure)
+---@return dynamodb.BatchReport? report    only if all of it is done
+---@return dynamodb.Error?                 else: code Incomplete, with `report`, and `cause` if the iterator raised
+function table_methods:put_all(items, options)
+  return batch.write_all(self, "put", items, options)
+end
+
+--- Deletes many items; that some were not there is no failure.
+---@param keys table|function    a list or an iterator, as for `put_all`; every attribute of the key in each
+---@param options table?         as for `put_all`
+---@return dynamodb.BatchReport? report
+---@return dynamodb.Error?
+function table_methods:delete_all(keys, options)
+  return batch.write_all(self, "delete", keys, options)
+end
+
+--- Reads many items, 100 to a request. A key that stands there several times is asked for once.
+---@param keys table|function    a list or an iterator; every attribute of the key in each
+---@param options table?         attributes (a list of paths), consistent (boolean), rcu (capacity units a second),
+---                              concurrency, deadline, timeout, stall, progress
+---@return table? found          found[i] is the item of keys[i], or false if there is none
+---@return dynamodb.Error?       code Incomplete, with `report` and in it `found` as far as it came
+---@return dynamodb.BatchReport? report    with `missing`, the numbers of the keys that have no item
+function table_methods:get_all(keys, options)
+  return batch.get_all(self, keys, options)
 end
 
 return { new = new }

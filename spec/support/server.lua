@@ -16,20 +16,13 @@
 ---   { "drain" }                        read until the client leaves
 ---   { "close" }   { "reset" }          end the connection: orderly, or with a reset
 ---   { "again", times = n? }            begin again with the first step
+local literal = require "spec.support.literal"
 local process = require "spec.support.process"
 
 local server = {}
 
 local server_methods = {}
 local server_mt = { __name = "spec.Server", __index = server_methods }
-
---- A value as Lua text: tables of tables, strings, numbers and booleans.
-local function literal(value)
-  if type(value) ~= "table" then return type(value) == "string" and ("%q"):format(value) or tostring(value) end
-  local parts = {}
-  for key, member in pairs(value) do parts[#parts + 1] = ("[%s]=%s"):format(literal(key), literal(member)) end
-  return "{" .. table.concat(parts, ",") .. "}"
-end
 
 --- The bytes of an HTTP response; `Content-Length` is added unless `fields` has a framing of its own.
 ---@param body string

@@ -1,13 +1,14 @@
---- A runtime for specs: its clocks stand still until told otherwise, its answers come from a script, and it remembers
---- what it was asked.
+--- A runtime for specs: its clocks stand still until told otherwise, or until all its tasks wait; its answers come from
+--- a script, and it remembers what it was asked. With the same script, the same happens in the same order.
 local errors = require "dynamodb.error"
+local tasks = require "dynamodb.runtime.tasks"
 
 local runtime_methods = {}
 local runtime_mt = { __name = "dynamodb.runtime.fake", __index = runtime_methods }
 
 --- Adds answers for the requests to come, in order. An answer is a response `{ status = 200, head = …, body = "{}" }`
 --- (or `headers = { ["x-name"] = "value" }` instead of a head), a failure `{ code = "Timeout", sent = true }`, or a
---- function of the request that returns one; `delay` is how many seconds it takes.
+--- function of request, runtime and deadline that returns one (it may `wait`); `delay` is how many seconds it takes.
 ---@param ... table|function
 ---@return table self
 function runtime_methods:push(...)
@@ -35,7 +36,7 @@ local function head_of(response)
   return table.concat(lines, "\r\n") .. "\r\n\r\n"
 end
 
-local function next_answer(self, request)
+local function next_answer(self, request, deadline)
   local answer = self.handler
   if not answer then
     self.answered = self.answered + 1
@@ -43,7 +44,7 @@ local function next_answer(self, request)
     if answer == nil then error(("fake runtime: request %d has no answer"):format(#self.requests), 3) end
   end
   if type(answer) ~= "function" then return answer end
-  local response, err = answer(request, self)
+  local response, err = answer(request, self, deadline)
   return response or err
 end
 
@@ -61,13 +62,13 @@ function runtime_methods:send(request, deadline)
   if deadline and deadline <= self.monotonic then
     return nil, errors.new { code = "DeadlineExceeded", message = "the deadline has passed", sent = false }
   end
-  local answer = next_answer(self, request)
+  local answer = next_answer(self, request, deadline)
   local delay = answer.delay or 0
   if deadline and self.monotonic + delay >= deadline then
-    self:advance(deadline - self.monotonic)
+    self.tasks:sleep_until(deadline)
     return nil, errors.new { code = "DeadlineExceeded", message = "the deadline has passed", sent = true }
   end
-  self:advance(delay)
+  self.tasks:sleep_until(self.monotonic + delay)
   if not answer.code then
     local status = answer.status or 200
     return { status = status, head = answer.head or head_of(answer), body = answer.body or status < 300 and "{}" or "" }
@@ -76,12 +77,53 @@ function runtime_methods:send(request, deadline)
   return nil, errors.new { code = answer.code, message = answer.message or "scripted", sent = answer.sent ~= false }
 end
 
---- Time passes at once. The waits are kept in `slept`.
+--- Outside of tasks, or when all of them wait, time passes at once. The waits are kept in `slept`.
 ---@param seconds number
 function runtime_methods:sleep(seconds)
   self.slept[#self.slept + 1] = seconds
-  if seconds > 0 then self:advance(seconds) end
+  self:wait(seconds)
 end
+
+--- As `sleep`, but nobody notes it: for handlers.
+---@param seconds number
+function runtime_methods:wait(seconds)
+  self.tasks:sleep_until(self.monotonic + (seconds > 0 and seconds or 0))
+end
+
+--- As the other runtimes' `spawn`.
+---@param f function
+---@param ... any    its arguments
+---@return dynamodb.Task
+function runtime_methods:spawn(f, ...) return self.tasks:spawn(f, ...) end
+
+--- As the other runtimes' `join`.
+---@param task dynamodb.Task
+---@return boolean ok
+---@return any ...
+function runtime_methods:join(task) return self.tasks:join(task) end
+
+--- As the other runtimes' `lock`.
+---@return dynamodb.Lock
+function runtime_methods:lock() return self.tasks:lock() end
+
+--- Time passes, until `due`.
+---@package
+---@param due number?
+function runtime_methods:drive(due)
+  if not due or due <= self.monotonic then return end
+  self.wall = self.wall + (due - self.monotonic)
+  self.monotonic = due
+end
+
+--- Nothing comes from outside.
+---@package
+---@return boolean
+function runtime_methods.busy() return false end
+
+--- It has no connections that a fork could harm.
+---@package
+---@return boolean
+function runtime_methods.forked() return false end
 
 ---@return number seconds    as `options.now`, `advance` and the answers' delays made it
 function runtime_methods:now() return self.monotonic end
@@ -89,8 +131,11 @@ function runtime_methods:now() return self.monotonic end
 ---@return number seconds
 function runtime_methods:time() return self.wall end
 
---- Is remembered in `closed`.
-function runtime_methods:close() self.closed = true end
+--- Is remembered in `closed`; tasks that wait end.
+function runtime_methods:close()
+  self.closed = true
+  self.tasks:close "the runtime was closed while the task was under way"
+end
 
 local fake = {}
 
@@ -106,7 +151,9 @@ function fake.new(options)
     answers = {}, answered = 0,
     requests = {}, slept = {},
   }
-  return setmetatable(self, runtime_mt):push((table.unpack or unpack)(options.answers or {}))
+  setmetatable(self, runtime_mt)
+  self.tasks = tasks.new(self)
+  return self:push((table.unpack or unpack)(options.answers or {}))
 end
 
 return fake

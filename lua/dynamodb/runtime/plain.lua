@@ -1,6 +1,9 @@
 --- The runtime of plain Lua: libcurl moves the bytes, a call blocks until its answer is there.
 local curl = require "dynamodb.curl"
 local errors = require "dynamodb.error"
+local tasks = require "dynamodb.runtime.tasks"
+
+local LONGEST_STEP = 300 -- seconds
 
 -- The wall clock jumps when a frozen machine goes on (a thawed Lambda); drift and corrections are far slower.
 local JUMP = 2
@@ -41,24 +44,36 @@ function runtime_methods:send(request, deadline)
   watch_clocks(self)
   local transfer = self.pool:start(request, deadline)
   local response, code, message, sent = transfer:result()
-  while not response and not code do
-    self.pool:step()
-    response, code, message, sent = transfer:result()
-  end
   if response then return response end
-  return nil, errors.new { code = code, message = message, sent = sent }
+  if code then return nil, errors.new { code = code, message = message, sent = sent } end
+  local waiter = { transfer = transfer }
+  self.under_way[#self.under_way + 1] = waiter
+  self.tasks:wait(waiter)
+  if waiter.response then return waiter.response end
+  return nil, errors.new { code = waiter.code, message = waiter.message, sent = waiter.sent }
 end
 
---- Waits; requests under way go on.
----@param seconds number
+--- Waits; requests and other tasks go on.
+---@param seconds number    0 gives the others a turn
 function runtime_methods:sleep(seconds)
-  local stop = self:now() + seconds
-  local left = seconds
-  while left > 0 do
-    self.pool:step(left)
-    left = stop - self:now()
-  end
+  self.tasks:sleep_until(self:now() + (seconds > 0 and seconds or 0))
 end
+
+--- Starts a task: `f` runs at once, until it waits for the first time, and goes on while others wait.
+---@param f function
+---@param ... any    its arguments
+---@return dynamodb.Task
+function runtime_methods:spawn(f, ...) return self.tasks:spawn(f, ...) end
+
+--- Waits until a task has ended. Joining what waits for this very task raises.
+---@param task dynamodb.Task
+---@return boolean ok
+---@return any ...    what it returned; or what it raised, and the traceback of that
+function runtime_methods:join(task) return self.tasks:join(task) end
+
+--- A lock between tasks.
+---@return dynamodb.Lock
+function runtime_methods:lock() return self.tasks:lock() end
 
 --- Seconds on a clock that only goes forward.
 ---@return number
@@ -68,8 +83,53 @@ function runtime_methods:now() return self.clock:now() end
 ---@return number
 function runtime_methods:time() return self.clock:time() end
 
---- Closes all connections; requests under way fail. The runtime cannot be used afterwards.
-function runtime_methods:close() self.pool:close() end
+--- Wakes those whose requests have ended.
+local function collect(self)
+  local list, kept = self.under_way, 0
+  for i = 1, #list do
+    local waiter = list[i]
+    list[i] = nil
+    waiter.response, waiter.code, waiter.message, waiter.sent = waiter.transfer:result()
+    if waiter.response or waiter.code then
+      self.tasks:wake(waiter)
+    else
+      kept = kept + 1
+      list[kept] = waiter
+    end
+  end
+end
+
+--- Waits for the requests under way, until `due` at most.
+---@package
+---@param due number?
+function runtime_methods:drive(due)
+  local left = due and due - self:now() or LONGEST_STEP
+  if left <= 0 and #self.under_way == 0 then return end
+  if self.pool:step(math.max(0, math.min(left, LONGEST_STEP))) > 0 then collect(self) end
+end
+
+--- Is any request under way?
+---@package
+---@return boolean
+function runtime_methods:busy() return #self.under_way > 0 end
+
+--- Once true in the child of the process that had begun.
+---@package
+---@return boolean
+function runtime_methods:forked()
+  local forks = self.pool:forks()
+  if forks == self.forks then return false end
+  self.forks = forks
+  collect(self)
+  return true
+end
+
+--- Closes all connections; requests under way fail, tasks that wait end. The runtime cannot be used afterwards.
+function runtime_methods:close()
+  self.pool:close()
+  collect(self)
+  self.tasks:close "the runtime was closed while the task was under way"
+end
 
 local plain = {}
 
@@ -81,7 +141,8 @@ local plain = {}
 function plain.new(options)
   local pool = curl.pool(options)
   -- The clocks stand apart so that a spec can make them jump.
-  local self = setmetatable({ pool = pool, clock = pool }, runtime_mt)
+  local self = setmetatable({ pool = pool, clock = pool, under_way = {}, forks = pool:forks() }, runtime_mt)
+  self.tasks = tasks.new(self)
   self.offset = self:time() - self:now()
   return self
 end

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "check.h"
+#include "../support/check.h"
 
 static RetryPolicy policy_with (void (*change)(RetrySettings *)) {
   RetrySettings settings;
@@ -187,5 +187,5 @@ int main (void) {
   test_transaction_in_progress();
   test_expired();
   test_quota();
-  CHECK_END();
+  return check_done();
 }

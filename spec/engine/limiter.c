@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "check.h"
+#include "../support/check.h"
 
 static const LimiterSettings settings = {.beta = 0.7, .scale = 0.4, .smooth = 0.8, .min_rate = 0.5, .min_capacity = 1};
 
@@ -77,5 +77,5 @@ int main (void) {
   test_never_stops();
   test_rate_holds();
   test_clock_that_stands();
-  CHECK_END();
+  return check_done();
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "check.h"
+#include "../support/check.h"
 
 static double parsed (const char *date) {
   double seconds = -1;
@@ -81,5 +81,5 @@ int main (void) {
   test_junk();
   test_calendar();
   test_learning();
-  CHECK_END();
+  return check_done();
 }
