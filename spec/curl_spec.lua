@@ -249,6 +249,20 @@ describe("a response", function()
 end)
 
 describe("a connection", function()
+  -- libcurl counts whole seconds, and drops what is older than the limit.
+  for limit, gap in pairs { max_idle = 2.2, max_age = 1.1 } do
+    it("is not used again beyond " .. limit, function()
+      local limited = curl.pool { [limit] = 1 }
+      serve { server.answering(server.response "{}") }
+      for _ = 1, 3 do
+        assert.equal(200, http.send(limited, http.request(peer)).status)
+        limited:step(gap)
+      end
+      assert.is_true(#peer:events "connection" > 1)
+      limited:close()
+    end)
+  end
+
   it("that is refused is a ConnectionError, and nothing was sent", function()
     serve { { { "stall" } } }
     peer:stop()

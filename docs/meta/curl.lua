@@ -40,7 +40,7 @@ local pool = {}
 ---@return dynamodb.Transfer
 function pool:start(request, deadline) end
 
---- Drives all transfers; returns when one of them ended, or when the time is over.
+--- Drives all transfers; returns when one of them ended, when the time is over, or earlier: callers ask in a loop.
 ---@param timeout? number    seconds; nil for no limit
 ---@return integer ended     how many transfers ended
 function pool:step(timeout) end
