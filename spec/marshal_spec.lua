@@ -144,12 +144,12 @@ describe("core.marshal", function()
   end)
 
   it("writes a list once when its elements do not lie in order, however deep", function()
-    local function nested(depth)
-      local made = { depth > 0 and nested(depth - 1) or "x", a = nil, b = nil, c = nil, d = nil }
+    local function unordered(depth)
+      local made = { depth > 0 and unordered(depth - 1) or "x", a = nil, b = nil, c = nil, d = nil }
       made[3], made[2] = 3, 2
       return made
     end
-    local text = core.marshal { a = nested(30) } -- writing each level twice would take hours
+    local text = core.marshal { a = unordered(30) } -- writing each level twice would take hours
     assert.are.equal(31, select(2, text:gsub('{"N":"2"},{"N":"3"}', "")))
   end)
 end)
