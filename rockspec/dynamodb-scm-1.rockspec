@@ -102,6 +102,7 @@ build = {
     ["dynamodb.model"] = "lua/dynamodb/model.lua",
     ["dynamodb.options"] = "lua/dynamodb/options.lua",
     ["dynamodb.parallel"] = "lua/dynamodb/parallel.lua",
+    ["dynamodb.printable"] = "lua/dynamodb/printable.lua",
     ["dynamodb.repeat_safe"] = "lua/dynamodb/repeat_safe.lua",
     ["dynamodb.request"] = "lua/dynamodb/request.lua",
     ["dynamodb.response"] = "lua/dynamodb/response.lua",

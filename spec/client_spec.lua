@@ -87,6 +87,10 @@ describe("a request", function()
     assert.matches("^%x+%-%x+%-4%x+%-%x+%-%x+$", token(1))
     assert.are_not.equal(token(1), token(2))
     assert.equal("mine", token(3))
+    params.ClientRequestToken = core.null -- is left out of a request
+    db, runtime = client { {} }
+    assert(db:call("TransactWriteItems", params))
+    assert.matches("^%x+%-%x+%-4", token(1))
     params.ClientRequestToken = nil
     assert.same({ TransactItems = { { Put = { TableName = "t", Item = { pk = "a" } } } } }, params)
   end)
@@ -121,11 +125,41 @@ describe("a request", function()
     assert.matches("must be a table", message_of(db.call, db, "PutItem", "x"), 1, true)
     assert.matches('unknown option of call "timeuot"; did you mean "timeout"?',
       message_of(db.call, db, "PutItem", {}, { timeuot = 3 }), 1, true)
-    assert.matches("timeout must be a number of seconds", message_of(db.call, db, "PutItem", {}, { timeout = "3" }), 1,
-      true)
+    for _, timeout in ipairs { "3", -1, 0, 0 / 0, true } do
+      assert.matches("timeout must be a positive number of seconds, or false for none",
+        message_of(db.call, db, "PutItem", {}, { timeout = timeout }), 1, true)
+    end
     assert.matches("deadline must be a number of seconds", message_of(db.call, db, "PutItem", {}, { deadline = false }),
       1, true)
     assert.equal(0, #runtime.requests)
+  end)
+end)
+
+describe("an expression that is null", function()
+  local PUT = { TableName = "t", Item = { pk = "a" }, ConditionExpression = core.null }
+
+  it("is refused: the write would be unconditional", function()
+    local db, runtime = client {}
+    for operation, case in pairs {
+      PutItem = { "PutItem.ConditionExpression is null", PUT },
+      DeleteItem = { "DeleteItem.Expected is null", { TableName = "t", Key = { pk = "a" }, Expected = core.null } },
+      Scan = { "Scan.FilterExpression is null", { TableName = "t", FilterExpression = core.null } },
+      TransactWriteItems = { "TransactWriteItems.TransactItems[2].Put.ConditionExpression is null",
+        { TransactItems = { { Put = { TableName = "t", Item = { pk = "b" } } }, { Put = PUT } } } },
+    } do
+      local message = message_of(function() db:call(operation, case[2]) end)
+      assert.matches(case[1], message, 1, true)
+      assert.matches("client_spec.lua:", message, 1, true)
+    end
+    assert.equal(0, #runtime.requests)
+  end)
+
+  it("is left out with strict = false; other members may be null", function()
+    local db, runtime = client({ {} }, { strict = false })
+    assert(db:call("PutItem", PUT))
+    assert.is_nil(core.json_decode(runtime.requests[1].body).ConditionExpression)
+    assert(client { {} }:call("PutItem", { TableName = "t", Item = { pk = "a", x = core.null },
+      ReturnValues = core.null }))
   end)
 end)
 

@@ -33,19 +33,70 @@ describe("connect", function()
     assert.matches("region must be a string, not a number", refused { region = 3 }, 1, true)
     assert.matches("region is empty", refused { region = "" }, 1, true)
     assert.matches("timeout must be a positive number of seconds, or false", with("timeout", -1), 1, true)
-    assert.matches("connect_timeout must be a positive number", with("connect_timeout", false), 1, true)
+    for _, seconds in ipairs { false, 0, 0.0001, 1e9, math.huge, 0 / 0, "3" } do
+      for _, name in ipairs { "connect_timeout", "idle_timeout" } do
+        assert.matches(name .. " must be a number of seconds from 0.001 to 86400", with(name, seconds), 1, true)
+      end
+    end
     assert.matches('capacity must be "none" or "total" or "indexes"', with("capacity", "all"), 1, true)
     assert.matches('numbers must be "lossless" or "native"', with("numbers", "float"), 1, true)
     assert.matches("verify must be a boolean", with("verify", "no"), 1, true)
     assert.matches("credentials must be a table or a function", with("credentials", "AK"), 1, true)
     assert.matches("app_id must be a short text", with("app_id", "a\r\nX: y"), 1, true)
-    assert.matches("max_response must be a positive number of bytes", with("max_response", 0), 1, true)
+    for _, bytes in ipairs { 0, 10, 1024.5, 2 ^ 60, math.huge } do
+      assert.matches("max_response must be a number of bytes from 1024 to 1e12", with("max_response", bytes), 1, true)
+    end
     assert.matches("endpoint must begin with http", with("endpoint", "localhost:8000"), 1, true)
     assert.matches("secret_access_key is missing", with("access_key_id", "AK"), 1, true)
     assert.matches("give either credentials or access_key_id",
       refused { access_key_id = "AK", credentials = {} }, 1, true)
     local message = refused { access_key_id = "AKIDSECRET\n", secret_access_key = "hunter22" }
     assert.is_nil(message:find("AKIDSECRET", 1, true) or message:find("hunter22", 1, true))
+  end)
+
+  it("takes what its transport takes", function()
+    for _, options in ipairs {
+      { connect_timeout = 0.001, idle_timeout = 86400, max_response = 1024 },
+      { connect_timeout = 86400, idle_timeout = 0.001, max_response = 1e12 },
+      { timeout = math.huge },
+    } do
+      options.region = "local"
+      local db = dynamodb.connect(options)
+      assert.is_number(db:now())
+      db:close()
+    end
+  end)
+
+  it("refuses credentials that no header can carry, and names that are none, without showing a value", function()
+    local function with(name, value)
+      local given = { access_key_id = "AK", secret_access_key = "SK" }
+      given[name] = value
+      local message = refused { region = "r", credentials = given }
+      assert.matches("connect_spec.lua:", message, 1, true)
+      assert.is_nil(message:find("hunter22", 1, true))
+      return message
+    end
+    for _, name in ipairs { "access_key_id", "secret_access_key", "session_token", "account_id" } do
+      assert.matches(name .. " has a blank", with(name, " hunter22"), 1, true)
+      assert.matches(name .. " has a blank", with(name, "hunter22 "), 1, true)
+      assert.matches(name .. " has a line break or another control character", with(name, "hunter22\n"), 1, true)
+      assert.matches(name .. " has a line break or another control character", with(name, "a\0hunter22"), 1, true)
+      assert.matches(name .. " must be a string", with(name, 3), 1, true)
+    end
+    assert.matches('unknown member of credentials "sesion_token"; did you mean "session_token"?',
+      with("sesion_token", "hunter22"), 1, true)
+    local db = dynamodb.connect { region = "r", runtime = fake.new(), credentials = function()
+      return { access_key_id = "AK", secret_access_key = "SK", sesion_token = "T" }
+    end }
+    local _, err = db:call("ListTables")
+    assert.equal("CredentialsError", err.code)
+    assert.matches('unknown member of credentials "sesion_token"', err.message, 1, true)
+  end)
+
+  it("takes credentials that the signer takes, at their edges", function()
+    local secret = "a b\200 \255c"
+    local db = client({ {} }, { access_key_id = "A K", secret_access_key = secret, session_token = "\233" })
+    assert(db:call("ListTables"))
   end)
 
   it("passes the value options to the core", function()

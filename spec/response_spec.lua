@@ -21,6 +21,23 @@ describe("an answer", function()
     assert.same({}, assert(db:call("TagResource", { ResourceArn = "x", Tags = {} })))
   end)
 
+  it("without a body is none where items come back: a proxy's, not DynamoDB's", function()
+    for _, operation in ipairs { "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem",
+      "BatchWriteItem", "TransactGetItems", "TransactWriteItems", "ExecuteStatement", "BatchExecuteStatement",
+      "ExecuteTransaction", "GetRecords" } do
+      for _, body in ipairs { "", " \r\n" } do
+        local answer, err = client({ { body = body } }):call(operation, {})
+        assert.is_nil(answer, operation)
+        assert.same({ "ResponseError", 200, true }, { err.code, err.status, err.sent }, operation)
+      end
+    end
+    local users = client({ { body = "" }, { body = "" } }):table "users"
+    local item, err = users:get { pk = "a" }
+    assert.is_nil(item)
+    assert.equal("ResponseError", err.code)
+    assert.is_nil((users:put { pk = "a" }))
+  end)
+
   it("is discarded whole if its CRC-32 is wrong, also on errors", function()
     for _, status in ipairs { 200, 400 } do
       local db = client { { status = status, body = '{"__type":"a#ValidationException"}',
@@ -144,6 +161,25 @@ describe("an error answer", function()
     assert.equal("arn", err.throttling[1].resource)
     assert.equal(1, err.body.More)
     assert.is_true(err.retryable)
+  end)
+
+  it("has no half secret where a page that is not JSON is cut", function()
+    local text = ("x"):rep(1990) .. fake_client.secret
+    local db = client { { status = 502, body = text } }
+    local _, err = db:call("ListTables")
+    assert.is_nil(err.message:find(fake_client.secret:sub(1, 10), 1, true))
+    assert.equal(("x"):rep(1990) .. "[redacted]", err.message)
+  end)
+
+  it("has no secret in its code or in the reasons of a cancelled transaction", function()
+    local secret = fake_client.secret
+    local body = core.json_encode { __type = "a#" .. secret:gsub("/", "."), code = secret, message = "m",
+      CancellationReasons = { { Code = secret, Message = "for " .. secret } } }
+    local _, err = client({ { status = 400, body = body } }):call("ListTables")
+    assert.same({ { code = "[redacted]", message = "for [redacted]" } }, err.reasons)
+    assert.equal("[redacted]", err.body.code)
+    _, err = client({ { status = 400, body = core.json_encode { code = secret } } }):call("ListTables")
+    assert.equal("[redacted]", err.code)
   end)
 
   it("is one for every status from 300", function()

@@ -149,7 +149,7 @@ describe("Table:get", function()
     refuses('unknown option of get "atributes"; did you mean "attributes"?', KEYS, "get", KEY, { atributes = { "a" } })
     refuses('unknown option of get "where"', KEYS, "get", KEY, { where = { a = 1 } })
     refuses("consistent must be true or false", KEYS, "get", KEY, { consistent = "yes" })
-    refuses("timeout must be a number of seconds", KEYS, "get", KEY, { timeout = "1" })
+    refuses("timeout must be a positive number of seconds", KEYS, "get", KEY, { timeout = "1" })
     refuses('capacity must be "none", "total" or "indexes"', KEYS, "get", KEY, { capacity = "all" })
     refuses("the options of get must be a table", KEYS, "get", KEY, "x")
   end)
@@ -264,6 +264,20 @@ describe("Table:create", function()
     assert.same({ g = { partition = { "a", "b" }, sort = { "c" } } }, users.schema.indexes)
   end)
 
+  it("describes and puts within one timeout", function()
+    local function deadlines(options, client_options)
+      local users, runtime = new_table(nil, { { body = DESCRIPTION, delay = 3 }, {} }, client_options)
+      assert(users:create({ pk = "a", sk = 1 }, options))
+      return { runtime.requests[1].deadline, runtime.requests[2].deadline }
+    end
+    assert.same({ 5, 5 }, deadlines { timeout = 5 })
+    assert.same({ 30, 30 }, deadlines())
+    assert.same({ 4, 4 }, deadlines({ deadline = 4, timeout = 9 }))
+    assert.same({ 4, 4 }, deadlines({ deadline = 4 }))
+    assert.same({}, deadlines({ timeout = false }))
+    assert.same({ 7, 7 }, deadlines(nil, { timeout = 7 }))
+  end)
+
   it("checks by what was described", function()
     local users = new_table(nil, { { body = DESCRIPTION } })
     local ok, raised = pcall(users.create, users, { pk = "a", sk = "1" })
@@ -272,6 +286,34 @@ describe("Table:create", function()
     ok, raised = pcall(users.get, users, { pk = "a" })
     assert.is_false(ok)
     assert.matches('key lacks the attribute "sk"', raised, 1, true)
+  end)
+
+  it("believes no description that is not one", function()
+    local keys = '"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}]'
+    for _, text in ipairs {
+      '"KeySchema":[1,2]', '"KeySchema":{"a":1}', '"KeySchema":"pk"', '"KeySchema":[{}]',
+      '"KeySchema":[{"AttributeName":5,"KeyType":"HASH"}]', '"KeySchema":[{"AttributeName":{},"KeyType":"HASH"}]',
+      '"KeySchema":[{"AttributeName":"sk","KeyType":"RANGE"}]',
+      keys .. ',"AttributeDefinitions":5', keys .. ',"AttributeDefinitions":[{}]',
+      keys .. ',"AttributeDefinitions":[1]',
+      keys .. ',"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":5}]',
+      keys .. ',"AttributeDefinitions":[{"AttributeName":5,"AttributeType":"S"}]',
+      keys .. ',"GlobalSecondaryIndexes":7', keys .. ',"GlobalSecondaryIndexes":[7]',
+      keys .. ',"LocalSecondaryIndexes":[{' .. keys .. "}]",
+      keys .. ',"GlobalSecondaryIndexes":[{"IndexName":"g","KeySchema":[true]}]',
+    } do
+      local users, runtime = new_table(nil, { { body = '{"Table":{' .. text .. "}}" } })
+      local ok, err = users:create { pk = "a" }
+      assert.is_nil(ok)
+      assert.same({ "ResponseError", "DescribeTable", true }, { err.code, err.operation, err.sent }, text)
+      assert.equal(1, #runtime.requests)
+    end
+  end)
+
+  it("checks no key type that it does not know", function()
+    local users = new_table(nil, { { body = '{"Table":{"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}],'
+      .. '"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"NEW"}]}}' }, {} })
+    assert.is_true((users:create { pk = "a" }))
   end)
 
   it("passes on that the table cannot be described, and asks again the next time", function()
@@ -387,6 +429,58 @@ describe("Table:delete", function()
 
   it("refuses a wrong key", function()
     refuses('key lacks the attribute "sk"', KEYS, "delete", { pk = "a" })
+  end)
+end)
+
+describe("what an expression cannot have", function()
+  it("is told with the place that the caller knows", function()
+    local function update(message, changes, options) refuses(message, KEYS, "update", KEY, changes, options) end
+    update("UpdateItem: changes.set.a: a function cannot be stored", { set = { a = print } })
+    update("UpdateItem: changes.set.a.b[2].c: ", { set = { a = { b = { 1, { c = print } } } } })
+    update("UpdateItem: changes.set.m.k: ", { set = { [dynamodb.path("m", "k")] = print } })
+    update("UpdateItem: changes.default.a: ", { default = { a = 0 / 0 } })
+    update("UpdateItem: changes.append.n[2]: ", { append = { n = { 1, print } } })
+    update("UpdateItem: changes.prepend.n[1]: ", { prepend = { n = { print } } })
+    update("UpdateItem: changes.add.tags: a set cannot be empty", { add = { tags = dynamodb.set {} } })
+    update("UpdateItem: changes.delete.tags: a set cannot be empty", { delete = { tags = dynamodb.set {} } })
+    update("UpdateItem: where.x: ", { set = { a = 1 } }, { where = { x = print } })
+    update("UpdateItem: where.x: ", { set = { a = 1 } }, { where = { x = e.between(1, 0 / 0) } })
+    update("UpdateItem: where.x: ", { set = { a = 1 } },
+      { where = e.any { { y = 1 }, { x = e.not_(e.in_ { 1, print }) } } })
+    update("UpdateItem: values.min.a: ", "SET a = :min", { values = { min = { a = print } } })
+    update("UpdateItem: values.min: ", "SET a = :min", { values = { [":min"] = print } })
+    refuses("GetItem: attributes[2]: a string that is not UTF-8", KEYS, "get", KEY, { attributes = { "a", "b\255" } })
+    update("UpdateItem: changes.remove.b\\xff: a string that is not UTF-8", { remove = { "b\255" } })
+    update("UpdateItem: where.b\\xff: a string that is not UTF-8", { set = { a = 1 } }, { where = { ["b\255"] = 1 } })
+    update("UpdateItem: names.n: a string that is not UTF-8", "SET #n = :v",
+      { names = { n = "\255" }, values = { v = 1 } })
+  end)
+
+  it("is refused also where an item would do without it", function()
+    local users, runtime = new_table(KEYS, nil, { unsupported = "skip", empty_sets = "omit" })
+    local function refused(message, ...)
+      local ok, raised = pcall(...)
+      assert.is_false(ok)
+      assert.matches(message, tostring(raised), 1, true)
+      assert.equal(0, #runtime.requests)
+    end
+    refused("changes.set.a: a function cannot be stored", users.update, users, KEY, { set = { a = print } })
+    refused("changes.set.a: a set cannot be empty", users.update, users, KEY, { set = { a = dynamodb.set {} } })
+    refused("changes.add.a: a set cannot be empty", users.update, users, KEY, { add = { a = dynamodb.set {}, b = 1 } })
+    refused("where.a: a function", users.put, users, { pk = "a", sk = 1 }, { where = { a = print } })
+    refused("values.v: a function", users.update, users, KEY, "SET a = :v", { values = { v = print } })
+    local db = users.client
+    refused("UpdateItem: ExpressionAttributeValues.:v: a set cannot be empty", db.call, db, "UpdateItem",
+      { TableName = "t", Key = KEY, UpdateExpression = "SET a = :v", ExpressionAttributeValues = {
+        [":v"] = dynamodb.set {} } })
+    assert(users:update(KEY, { set = { a = { print, x = nil }, b = { c = dynamodb.set {}, d = 1 } } }))
+    assert.same({ [":0"] = { L = {} }, [":1"] = { M = { d = { N = "1" } } } }, sent(runtime).ExpressionAttributeValues)
+  end)
+
+  it("leaves other options to do what they are for", function()
+    local users, runtime = new_table(KEYS, nil, { empty_sets = "null", empty_strings = "null", numbers = "native" })
+    assert(users:update(KEY, { set = { a = dynamodb.set {}, b = "", c = 2 ^ 60 } }))
+    assert.same({ NULL = true }, sent(runtime).ExpressionAttributeValues[":0"])
   end)
 end)
 

@@ -38,6 +38,13 @@ describe("dynamodb.usage", function()
     assert.matches("dynamodb_app%.lua:2: wrong$", message)
   end)
 
+  it("gives no position when nobody but the library is on the stack", function()
+    local db = require("dynamodb").connect { region = "r", runtime = {} }
+    local ok, message = pcall(coroutine.wrap(db.call), db, 5)
+    assert.is_false(ok)
+    assert.equal("operation must be a string, not a number", message)
+  end)
+
   it("names an argument of the wrong type", function()
     assert.has_error(function() usage.check_type(3, "table", "key") end)
     local _, message = pcall(usage.check_type, 3, "table", "key")

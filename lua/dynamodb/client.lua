@@ -41,7 +41,7 @@ function client_mt:__tostring()
   return ("dynamodb.Client(%s)"):format(self.region and self.region.value or "no region")
 end
 
--- What connect takes, and the type of each: a Lua type, "seconds" (positive; false for none where noted) or a list.
+-- What connect takes, and the type of each: a Lua type, one of CHECKS or a list of words.
 local OPTIONS = {
   region = "string",
   endpoint = "string",
@@ -75,12 +75,16 @@ local OPTIONS = {
 }
 
 local CHECKS = {
-  ["seconds"] = function(value) return type(value) == "number" and value > 0, "a positive number of seconds" end,
+  -- The bounds of dynamodb.curl's settings, so that nothing is left to be found at the first call.
+  ["seconds"] = function(value)
+    return type(value) == "number" and value >= 0.001 and value <= 86400, "a number of seconds from 0.001 to 86400"
+  end,
   ["seconds or false"] = function(value)
     return value == false or type(value) == "number" and value > 0, "a positive number of seconds, or false for none"
   end,
   ["bytes"] = function(value)
-    return type(value) == "number" and value >= 1 and value == math.floor(value), "a positive number of bytes"
+    return type(value) == "number" and value >= 1024 and value <= 1e12 and value == math.floor(value),
+      "a number of bytes from 1024 to 1e12"
   end,
   ["credentials"] = function(value)
     return type(value) == "table" or type(value) == "function", "a table or a function"
@@ -294,6 +298,25 @@ function client_methods:perform(operation, params, options, built)
   return request.perform(self, operation, model.operations[operation], params, options, built)
 end
 
+--- Raises on an expression that is null: it would not be sent, and a write without its condition goes unconditionally.
+---@param params table       of an operation, or of one operation of a transaction
+---@param where string       for the message
+local function refuse_null_expressions(params, where)
+  for name, value in pairs(params) do
+    if value == core.null and type(name) == "string" and (name:find("Expression$") or name == "Expected") then
+      usage.raise(("%s.%s is null and would not be sent (an unconditional write, a reading of everything); leave it out"
+        .. " if that is meant, or connect with strict = false"):format(where, name))
+    end
+  end
+  for i, part in ipairs(type(params.TransactItems) == "table" and params.TransactItems or {}) do
+    for name, inner in pairs(type(part) == "table" and part or {}) do
+      if type(inner) == "table" then
+        refuse_null_expressions(inner, ("%s.TransactItems[%d].%s"):format(where, i, tostring(name)))
+      end
+    end
+  end
+end
+
 local CALL_OPTIONS = { timeout = true, deadline = true, retry_ambiguous = true }
 
 --- Calls any operation of DynamoDB or DynamoDB Streams by its name. Parameters are DynamoDB's, with Lua's values where
@@ -315,6 +338,7 @@ function client_methods:call(operation, params, options)
     local meant = self.strict and usage.nearest(operation, model.operations)
     if meant then usage.raise(("unknown operation %q; did you mean %q?"):format(operation, meant)) end
   end
+  if self.strict then refuse_null_expressions(params, operation) end
   return self:perform(operation, params, options)
 end
 

@@ -1,5 +1,6 @@
 --- The one kind of failure that the library returns: what the network, the service or the data did.
 local core = require "dynamodb.core"
+local printable = require "dynamodb.printable"
 
 local error_methods = {}
 local error_mt = { __name = "dynamodb.Error", __index = error_methods }
@@ -75,24 +76,50 @@ function errors.is_error(value)
   return type(value) == "table" and getmetatable(value) == error_mt
 end
 
---- Every occurrence of `secret` in the texts of `value`, replaced: AWS quotes the canonical request, session token and
---- all, when it refuses a signature.
-local function redact_value(value, secret)
-  if type(value) == "string" then
-    local from, to = value:find(secret, 1, true)
-    while from do
-      value = value:sub(1, from - 1) .. "[redacted]" .. value:sub(to + 1)
-      from, to = value:find(secret, from + 10, true)
-    end
-  elseif type(value) == "table" then
-    for key, member in pairs(value) do
-      if type(member) == "string" or type(member) == "table" then value[key] = redact_value(member, secret) end
+local MESSAGE_LIMIT = 2000 -- bytes kept of a body that is not JSON (a proxy's error page)
+
+--- A pattern that matches `secret` and nothing else.
+local function pattern_of(secret)
+  return (secret:gsub("%W", "%%%0"))
+end
+
+--- The secret replaced in all texts of a value: AWS quotes the canonical request, session token and all, when it
+--- refuses a signature. Items are the program's own data and stay as they are.
+---@param value any
+---@param pattern string    of the secret
+---@return any
+local function redact_value(value, pattern)
+  if type(value) == "string" then return (value:gsub(pattern, "[redacted]")) end
+  if type(value) ~= "table" then return value end
+  local renamed
+  for key, member in pairs(value) do
+    local is_item = (key == "Item" or key == "item") and type(member) == "table"
+    if not is_item then value[key] = redact_value(member, pattern) end
+    if type(key) == "string" and key:find(pattern) then
+      renamed = renamed or {}
+      renamed[key] = redact_value(key, pattern)
     end
   end
+  for old, new in pairs(renamed or {}) do value[old], value[new] = nil, value[old] end
   return value
 end
 
---- Takes secrets out of a failure's message and body.
+---@param text string
+---@return string    on one line
+local function one_line(text)
+  return (printable(text):gsub("%s", " "))
+end
+
+--- The text of a page that is not DynamoDB's, short.
+---@param text string
+---@return string
+local function excerpt(text)
+  text = printable(text:sub(1, MESSAGE_LIMIT + 8)) -- what this cut leaves of a character goes with the next one
+  if #text > MESSAGE_LIMIT then text = text:sub(1, MESSAGE_LIMIT):gsub("[\194-\244][\128-\191]*$", "") end
+  return (text:gsub("^%s+", ""):gsub("%s+$", ""))
+end
+
+--- Takes secrets out of a failure, and makes its texts fit for a log.
 ---@param err dynamodb.Error
 ---@param credentials table    the secret and the token are what must not show
 ---@return dynamodb.Error
@@ -100,11 +127,17 @@ function errors.redact(err, credentials)
   for _, name in ipairs { "session_token", "secret_access_key" } do
     local secret = credentials[name]
     if secret and #secret >= 8 then
-      err.message = redact_value(err.message, secret)
-      if err.body then
-        for _, field in ipairs { "message", "Message" } do err.body[field] = redact_value(err.body[field], secret) end
+      local pattern = pattern_of(secret)
+      for _, field in ipairs { "code", "message", "request_id", "reasons", "throttling", "body" } do
+        err[field] = redact_value(err[field], pattern)
       end
     end
+  end
+  err.code = one_line(err.code)
+  err.request_id = err.request_id and one_line(err.request_id)
+  err.message = err.body and printable(err.message) or excerpt(err.message) -- cut only now: a half secret is one, too
+  for _, reason in ipairs(err.reasons or {}) do
+    reason.code, reason.message = one_line(reason.code), reason.message and printable(reason.message)
   end
   return err
 end

@@ -2,6 +2,7 @@
 ---
 --- Every name is aliased (no reserved word can hurt) and every value is bound. The same table gives the same text.
 local core = require "dynamodb.core"
+local printable = require "dynamodb.printable"
 local usage = require "dynamodb.usage"
 local condition = require "dynamodb.expression.condition"
 local projection = require "dynamodb.expression.projection"
@@ -13,14 +14,16 @@ local builder_mt = { __name = "dynamodb.ExpressionBuilder", __index = builder_me
 ---@class dynamodb.ExpressionBuilder
 ---@field names table<string, string>     alias -> attribute name
 ---@field values table<string, any>       placeholder -> value
+---@field origins table<string, string>   alias or placeholder -> what it stands for, as the caller knows it
 ---@field has_text boolean                was a text expression among the parts?
 
 --- The caller's own placeholders, with their sign: `{ min = 3 }` and `{ [":min"] = 3 }` mean the same.
 ---@param given table?
 ---@param sign "#"|":"
 ---@param what "names"|"values"
+---@param origins table<string, string>    gets where they stand
 ---@return table
-local function with_sign(given, sign, what)
+local function with_sign(given, sign, what, origins)
   local signed = {}
   if given == nil then return signed end
   if type(given) ~= "table" then usage.raise(("%s must be a table, not a %s"):format(what, type(given))) end
@@ -36,6 +39,7 @@ local function with_sign(given, sign, what)
       usage.raise(("names.%s must be an attribute's name, not a %s"):format(bare, type(value)))
     end
     signed[sign .. bare] = value
+    origins[sign .. bare] = what .. "." .. bare
   end
   return signed
 end
@@ -45,9 +49,11 @@ end
 ---@param values table?    the caller's values, for text expressions; the leading ":" may be left out
 ---@return dynamodb.ExpressionBuilder
 local function new(names, values)
+  local origins = {}
   return setmetatable({
-    names = with_sign(names, "#", "names"),
-    values = with_sign(values, ":", "values"),
+    names = with_sign(names, "#", "names", origins),
+    values = with_sign(values, ":", "values", origins),
+    origins = origins,
     explicit = names ~= nil or values ~= nil,
     has_text = false,
     alias_of = {},       -- attribute name -> alias
@@ -59,8 +65,9 @@ end
 
 --- The alias of an attribute's name.
 ---@param name string
+---@param where string    for messages
 ---@return string    "#0"
-function builder_methods:name(name)
+function builder_methods:name(name, where)
   local alias = self.alias_of[name]
   if alias then return alias end
   repeat
@@ -69,19 +76,21 @@ function builder_methods:name(name)
   until not self.names[alias]
   self.names[alias] = name
   self.alias_of[name] = alias
+  self.origins[alias] = where
   return alias
 end
 
 --- A document path with every name aliased.
 ---@param segments (string|integer)[]    positions count from 1
+---@param where string                   for messages
 ---@return string    "#0.#1[2]"
-function builder_methods:path(segments)
+function builder_methods:path(segments, where)
   local parts = {}
   for i, segment in ipairs(segments) do
     if type(segment) == "number" then
       parts[i] = ("[%d]"):format(segment - 1)
     else
-      parts[i] = (i > 1 and "." or "") .. self:name(segment)
+      parts[i] = (i > 1 and "." or "") .. self:name(segment, where)
     end
   end
   return table.concat(parts)
@@ -89,8 +98,9 @@ end
 
 --- The placeholder of a value; equal scalars share one.
 ---@param value any
+---@param where string    for messages
 ---@return string    ":0"
-function builder_methods:value(value)
+function builder_methods:value(value, where)
   local key = core.key(value)
   local placeholder = key and self.placeholder_of[key]
   if placeholder then return placeholder end
@@ -99,6 +109,7 @@ function builder_methods:value(value)
     self.next_value = self.next_value + 1
   until self.values[placeholder] == nil
   self.values[placeholder] = value
+  self.origins[placeholder] = where
   if key then self.placeholder_of[key] = placeholder end
   return placeholder
 end
@@ -106,7 +117,7 @@ end
 --- The placeholder of an empty list.
 ---@return string
 function builder_methods:empty_list()
-  self.empty = self.empty or self:value(setmetatable({}, core.list_mt))
+  self.empty = self.empty or self:value(setmetatable({}, core.list_mt), "the empty list")
   return self.empty
 end
 
@@ -151,8 +162,40 @@ function builder_methods:finish(params)
   if self.explicit and not self.has_text then
     usage.raise("names and values belong to text expressions, and there is none; tables bind theirs by themselves")
   end
-  if next(self.names) ~= nil then params.ExpressionAttributeNames = self.names end
-  if next(self.values) ~= nil then params.ExpressionAttributeValues = self.values end
+  local mark = { origins = self.origins } -- for `explain`
+  if next(self.names) ~= nil then params.ExpressionAttributeNames = setmetatable(self.names, mark) end
+  if next(self.values) ~= nil then params.ExpressionAttributeValues = setmetatable(self.values, mark) end
 end
 
-return { new = new }
+--- The encoder's message, which begins with the path of what cannot be sent, in the caller's words: a placeholder that
+--- was made here is what it stands for (`where.total`, `changes.append.log[2]`).
+---@param message string
+---@param params table    of the request, or of the part of it that the path begins in
+---@return string
+local function explain(message, params)
+  for _, member in ipairs { "ExpressionAttributeValues", "ExpressionAttributeNames" } do
+    local mark = type(params[member]) == "table" and getmetatable(params[member])
+    if type(mark) == "table" and mark.origins then
+      message = message:gsub("^" .. member .. "%.([#:][%w_]+)", mark.origins)
+    end
+  end
+  return printable(message)
+end
+
+--- A value of an expression that the options would leave out (`empty_sets = "omit"`, `unsupported = "skip"`). An item
+--- can do without it, an expression cannot: its placeholder would mean nothing.
+---@param params table      of the request
+---@param options userdata  core.options
+---@return string? message  nil if there is none
+local function left_out(params, options)
+  local values = params.ExpressionAttributeValues
+  if type(values) ~= "table" then return nil end
+  for placeholder, value in pairs(values) do
+    if not pcall(core.marshal_value, value, options) then
+      local ok, message = pcall(core.marshal, { [placeholder] = value }) -- says why, as without options
+      if not ok then return (tostring(message):gsub("^Item", "ExpressionAttributeValues")) end
+    end
+  end
+end
+
+return { new = new, explain = explain, left_out = left_out }

@@ -5,12 +5,15 @@ local options = {}
 
 local FLAGS = { "consistent", "retry_ambiguous" }
 
----@param name string
----@param value any
-local function check_time(name, value)
-  if value == nil or name == "timeout" and value == false then return end
-  if type(value) ~= "number" or value ~= value then
-    usage.raise(("%s must be a number of seconds, not a %s"):format(name, type(value)))
+---@param timeout any
+---@param deadline any
+local function check_times(timeout, deadline)
+  local is_positive = type(timeout) == "number" and timeout > 0
+  if timeout and not is_positive then
+    usage.raise("timeout must be a positive number of seconds, or false for none")
+  end
+  if deadline ~= nil and (type(deadline) ~= "number" or deadline ~= deadline) then
+    usage.raise(("deadline must be a number of seconds on db:now(), not a %s"):format(type(deadline)))
   end
 end
 
@@ -23,8 +26,7 @@ function options.check(given, known, method)
   if given == nil then return {} end
   usage.check_type(given, "table", "the options of " .. method)
   usage.check_names(given, known, "option of " .. method)
-  check_time("timeout", given.timeout)
-  check_time("deadline", given.deadline)
+  check_times(given.timeout, given.deadline)
   for _, name in ipairs(FLAGS) do
     local value = given[name]
     if value ~= nil and type(value) ~= "boolean" then

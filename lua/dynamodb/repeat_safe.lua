@@ -36,6 +36,7 @@ local RULES = {
   PutItem = repeat_safe.same_change,
   DeleteItem = repeat_safe.same_change,
   UpdateItem = function() return false, false end, -- not built by us: it may add, append or copy
+  CreateBackup = function() return false, false end, -- names of backups need not be unique
   ExecuteStatement = function(params)
     local reads = is_select(params.Statement)
     return reads, reads

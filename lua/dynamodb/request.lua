@@ -4,6 +4,7 @@
 local core = require "dynamodb.core"
 local endpoint = require "dynamodb.endpoint"
 local errors = require "dynamodb.error"
+local expression = require "dynamodb.expression"
 local hooks = require "dynamodb.hooks"
 local repeat_safe = require "dynamodb.repeat_safe"
 local response = require "dynamodb.response"
@@ -38,7 +39,8 @@ end
 ---@return table
 local function with_token(spec, params)
   local member = spec and spec.token
-  if not member or params[member] ~= nil then return params end
+  local given = member and params[member]
+  if not member or given ~= nil and given ~= core.null then return params end -- null is not sent
   local copy = {}
   for name, value in pairs(params) do copy[name] = value end
   copy[member] = core.uuid()
@@ -58,8 +60,11 @@ local function encode(client, operation, spec, params)
     if not ok then usage.raise(("%s: %s"):format(operation, tostring(body))) end
     return body
   end
-  local body, message = core.encode(shape_of(input_shapes, operation, spec.input), params, client.values, client.strict)
-  if not body then usage.raise(("%s: %s"):format(operation, message)) end
+  local shape, options = shape_of(input_shapes, operation, spec.input), client.values
+  local body, message
+  if options then message = expression.left_out(params, options) end
+  if not message then body, message = core.encode(shape, params, options, client.strict) end
+  if not body then usage.raise(("%s: %s"):format(operation, expression.explain(message, params))) end
   return body
 end
 
@@ -309,6 +314,17 @@ function request.deadline(client, options)
   if not timeout then return options.deadline end
   local deadline = client:runtime():now() + timeout
   return options.deadline and math.min(deadline, options.deadline) or deadline
+end
+
+--- The options of a call that makes several requests, `timeout` turned into the one deadline that bounds all of them.
+---@param client dynamodb.Client
+---@param options table
+---@return table    a copy
+function request.bounded(client, options)
+  local copy = {}
+  for name, value in pairs(options) do copy[name] = value end
+  copy.timeout, copy.deadline = false, request.deadline(client, options)
+  return copy
 end
 
 ---@param name string

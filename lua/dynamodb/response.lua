@@ -5,8 +5,6 @@ local model = require "dynamodb.model"
 
 local response = {}
 
-local MESSAGE_LIMIT = 2000 -- bytes kept of a body that is not JSON (a proxy's error page)
-
 local error_shape -- compiled at the first error
 
 ---@param value any
@@ -102,12 +100,9 @@ local function failure(answer, text, options)
     or text_or_nil(core.header(answer.head, "x-amzn-errortype"))
   code = code and text_or_nil(sanitise(code)) or ("%d"):format(answer.status)
   local message = text_or_nil(body.message) or text_or_nil(body.Message)
-  if not message and not decoded then
-    message = text:sub(1, MESSAGE_LIMIT):gsub("^%s+", ""):gsub("%s+$", "")
-  end
   return errors.new {
     code = code,
-    message = message or "",
+    message = message or not decoded and text or "", -- a page that is not JSON: `errors.redact` cuts it
     status = answer.status,
     request_id = response.request_id(answer),
     item = table_or_nil(body.Item),
@@ -133,12 +128,15 @@ end
 ---@param shape userdata?      of the operation's output; nil if no AttributeValue is in it
 ---@param options userdata?    core.options
 ---@param limit integer        bytes that a compressed body may inflate to
----@return table? value        an empty body is an empty table
+---@return table? value        an empty body is an empty table where no item can be in the answer
 ---@return dynamodb.Error?
 function response.check(answer, shape, options, limit)
   local body, err = content(answer, limit)
   if not body then return nil, err end
   if answer.status < 200 or answer.status >= 300 then return nil, failure(answer, body, options) end
+  -- DynamoDB answers at least `{}`, AWS's protocol allows nothing where an operation has no output. Where items come
+  -- back (also old ones, of writes), an empty body is a proxy's: a read would find nothing, a write would be done.
+  if shape and not body:find("%S") then return unusable(answer, "the body is empty") end
   local value, message = core.decode(shape, body, options)
   if not value then return unusable(answer, "the body cannot be read: " .. message) end
   return value

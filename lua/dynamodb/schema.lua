@@ -79,30 +79,68 @@ function schema.declare(declared)
   return made
 end
 
----@param elements table[]    KeySchema
----@return dynamodb.IndexSchema
+-- What reads a description trusts nothing in it: whoever answers may be no DynamoDB.
+
+---@param value any
+---@return boolean
+local function is_name(value)
+  return type(value) == "string" and value ~= ""
+end
+
+--- The elements of a list in a description, none if it is not there.
+---@param list any
+---@return table[]?    nil if it is no list of structures
+local function structures(list)
+  if list == nil then return {} end
+  if type(list) ~= "table" then return nil end
+  for _, element in ipairs(list) do
+    if type(element) ~= "table" then return nil end
+  end
+  return list
+end
+
+---@param elements any    KeySchema
+---@return dynamodb.IndexSchema?
 local function parts(elements)
   local made = { partition = {}, sort = {} }
+  elements = structures(elements)
   for _, element in ipairs(elements or {}) do
+    if not is_name(element.AttributeName) then return nil end
     local list = element.KeyType == "RANGE" and made.sort or made.partition
     list[#list + 1] = element.AttributeName
   end
-  return made
+  return elements and made
+end
+
+---@param definitions any    AttributeDefinitions
+---@return table<string, string>?
+local function key_types(definitions)
+  local types = {}
+  definitions = structures(definitions)
+  for _, attribute in ipairs(definitions or {}) do
+    local name, key_type = attribute.AttributeName, attribute.AttributeType
+    if not is_name(name) or not is_name(key_type) then return nil end
+    types[name] = KEY_TYPES[key_type] and key_type -- one that is not known yet is not checked
+  end
+  return definitions and types
 end
 
 --- Makes the schema of a table's description.
 ---@param description table    the member Table of DescribeTable's answer
 ---@return dynamodb.Schema?    nil if the answer does not have what every table has
 function schema.from_description(description)
-  if type(description) ~= "table" or type(description.KeySchema) ~= "table" then return nil end
-  local own = parts(description.KeySchema)
-  if not own.partition[1] then return nil end
-  local made = { partition = own.partition[1], sort = own.sort[1], types = {}, indexes = {} }
-  for _, attribute in ipairs(description.AttributeDefinitions or {}) do
-    made.types[attribute.AttributeName] = attribute.AttributeType
-  end
+  if type(description) ~= "table" then return nil end
+  local own, types = parts(description.KeySchema), key_types(description.AttributeDefinitions)
+  if not own or not own.partition[1] or not types then return nil end
+  local made = { partition = own.partition[1], sort = own.sort[1], types = types, indexes = {} }
   for _, member in ipairs { "GlobalSecondaryIndexes", "LocalSecondaryIndexes" } do
-    for _, index in ipairs(description[member] or {}) do made.indexes[index.IndexName] = parts(index.KeySchema) end
+    local indexes = structures(description[member])
+    if not indexes then return nil end
+    for _, index in ipairs(indexes) do
+      local keys = parts(index.KeySchema)
+      if not keys or not is_name(index.IndexName) then return nil end
+      made.indexes[index.IndexName] = keys
+    end
   end
   return made
 end

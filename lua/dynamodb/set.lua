@@ -106,6 +106,8 @@ end
 
 --- Equal if the same elements are in both, in whatever order.
 function set_mt.__eq(a, b)
+  -- Lua 5.4 asks also when only one of the two is a set.
+  if getmetatable(a) ~= set_mt or getmetatable(b) ~= set_mt then return false end
   local in_a, count_a = distinct(a)
   local in_b, count_b = distinct(b)
   if count_a ~= count_b then return false end

@@ -4,6 +4,7 @@ local expression = require "dynamodb.expression"
 local key = require "dynamodb.key"
 local option_rules = require "dynamodb.options"
 local repeat_safe = require "dynamodb.repeat_safe"
+local request = require "dynamodb.request"
 local schema = require "dynamodb.schema"
 local transaction = require "dynamodb.transaction"
 local usage = require "dynamodb.usage"
@@ -178,6 +179,7 @@ end
 ---@return dynamodb.Meta?
 function table_methods:create(item, options)
   options = option_rules.check(options, CREATING, "create")
+  if not self.schema then options = request.bounded(self.client, options) end
   usage.check_type(item, "table", "item")
   local keys, err = schema.known(self, options)
   if not keys then return nil, err end

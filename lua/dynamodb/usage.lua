@@ -15,7 +15,8 @@ local function is_ours(source)
   return rest == ".lua" or rest:find("^[/\\]") ~= nil
 end
 
---- Raises `message`, positioned at the nearest stack level that is neither C nor a file of this library.
+--- Raises `message`, positioned at the nearest stack level that is neither C nor a file of this library; without a
+--- position if there is none.
 ---@param message string    what is wrong and which argument or option it concerns
 function usage.raise(message)
   local level = 2
@@ -25,7 +26,7 @@ function usage.raise(message)
     level = level + 1
     info = debug.getinfo(level, "S")
   end
-  error(message, 2)
+  error(message, 0) -- the bottom of a coroutine is the library's own: coroutine.wrap(db.call)
 end
 
 --- Raises unless `value` has the wanted type.
@@ -70,22 +71,32 @@ function usage.nearest(name, known)
   return best
 end
 
---- Raises on the first name in `given` that is not in `known`, with the name that was probably meant.
----@param given table                 an options table
+--- What is wrong with the first name in `given` that is not in `known`, with the name that was probably meant.
+---@param given table
 ---@param known table<string, any>    the known names are its keys
 ---@param what string                 what the names are, e.g. "option of connect"
-function usage.check_names(given, known, what)
+---@return string? message            nil if all of them are known
+function usage.unknown_name(given, known, what)
   for name in pairs(given) do
-    if type(name) ~= "string" then usage.raise(("%s: names are strings, not %s"):format(what, type(name))) end
+    if type(name) ~= "string" then return ("%s: names are strings, not %s"):format(what, type(name)) end
     if known[name] == nil then
       local meant = usage.nearest(name, known)
-      if meant then usage.raise(("unknown %s %q; did you mean %q?"):format(what, name, meant)) end
+      if meant then return ("unknown %s %q; did you mean %q?"):format(what, name, meant) end
       local all = {}
       for known_name in pairs(known) do all[#all + 1] = known_name end
       table.sort(all)
-      usage.raise(("unknown %s %q; known are: %s"):format(what, name, table.concat(all, ", ")))
+      return ("unknown %s %q; known are: %s"):format(what, name, table.concat(all, ", "))
     end
   end
+end
+
+--- Raises on the first name in `given` that is not in `known`.
+---@param given table                 an options table
+---@param known table<string, any>    the known names are its keys
+---@param what string                 what the names are
+function usage.check_names(given, known, what)
+  local message = usage.unknown_name(given, known, what)
+  if message then usage.raise(message) end
 end
 
 return usage

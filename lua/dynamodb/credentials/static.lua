@@ -1,4 +1,6 @@
 --- Credentials that the program gives itself.
+local usage = require "dynamodb.usage"
+
 local static_methods = {}
 local static_mt = { __name = "dynamodb.credentials.static", __index = static_methods }
 
@@ -10,11 +12,18 @@ local static_mt = { __name = "dynamodb.credentials.static", __index = static_met
 ---@field expires number?          wall-clock seconds
 ---@field source string            where they came from
 
+local FIELDS = {
+  access_key_id = true, secret_access_key = true, session_token = true, account_id = true, expires = true,
+  source = true,
+}
+
 --- What is wrong with a table of credentials, without showing any of it.
 ---@param given any
 ---@return string? message    nil if nothing is wrong
 local function problem(given)
   if type(given) ~= "table" then return "credentials must be a table, not a " .. type(given) end
+  local unknown = usage.unknown_name(given, FIELDS, "member of credentials")
+  if unknown then return unknown end
   for _, name in ipairs { "access_key_id", "secret_access_key" } do
     if given[name] == nil or given[name] == "" then return name .. " is missing" end
   end
@@ -22,7 +31,9 @@ local function problem(given)
     local value = given[name]
     if value ~= nil then
       if type(value) ~= "string" then return ("%s must be a string, not a %s"):format(name, type(value)) end
-      if value:find("[%c\127]") then return name .. " has a line break or another control character" end
+      -- They become parts of headers; core.signer has the same rule.
+      if value:find("[%z\1-\31\127]") then return name .. " has a line break or another control character" end
+      if value:find("^ ") or value:find(" $") then return name .. " has a blank at its beginning or end" end
     end
   end
 end

@@ -57,10 +57,10 @@ end
 ---@return string
 local function operand(builder, value, where)
   local op = operator_name(value)
-  if op == "attr" then return builder:path(path.of_key(value[1], where)) end
+  if op == "attr" then return builder:path(path.of_key(value[1], where), where) end
   if op then usage.raise(("%s: %s cannot be an operand"):format(where, op)) end
-  if type(value) == "table" and getmetatable(value) == path_mt then return builder:path(value) end
-  return builder:value(value)
+  if type(value) == "table" and getmetatable(value) == path_mt then return builder:path(value, where) end
+  return builder:value(value, where)
 end
 
 local function write_in(builder, subject, op, where)
@@ -104,7 +104,7 @@ local function write_about(builder, subject, value, where)
   if op == "begins_with" or op == "contains" then
     return ("%s(%s, %s)"):format(op, subject, operand(builder, value[1], where)), "atom"
   end
-  if op == "type" then return ("attribute_type(%s, %s)"):format(subject, builder:value(value[1])), "atom" end
+  if op == "type" then return ("attribute_type(%s, %s)"):format(subject, builder:value(value[1], where)), "atom" end
   if op == "size" then return write_about(builder, ("size(%s)"):format(subject), value[1], where) end
   if value[1] ~= nil then usage.raise(("%s: %s beside a name takes no other name"):format(where, op)) end
   return ("%s(%s)"):format(op == "exists" and "attribute_exists" or "attribute_not_exists", subject), "atom"
@@ -120,7 +120,7 @@ local function write_entries(builder, entries, count, where)
   end
   for _, entry in ipairs(path.sorted(named, where)) do
     local about = where .. "." .. entry.text
-    parts[#parts + 1] = { write_about(builder, builder:path(entry.segments), entry.value, about) }
+    parts[#parts + 1] = { write_about(builder, builder:path(entry.segments, about), entry.value, about) }
   end
   for i = 1, count do parts[#parts + 1] = { write(builder, entries[i], where) } end
   return parts
@@ -135,7 +135,7 @@ local function write_operator(builder, value, where)
   end
   if op == "not_" then return negate(write(builder, value[1], where)) end
   if (op == "exists" or op == "missing") and value[1] ~= nil then
-    local subject = builder:path(path.of_key(value[1], where))
+    local subject = builder:path(path.of_key(value[1], where), where)
     return ("%s(%s)"):format(op == "exists" and "attribute_exists" or "attribute_not_exists", subject), "atom"
   end
   return usage.raise(("%s: %s says something of an attribute; write { name = e.%s … }"):format(where, op, op))

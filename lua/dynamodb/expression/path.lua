@@ -30,12 +30,13 @@ path_mt.__tostring = path.text
 ---@param ... string|integer    the first is an attribute's name
 ---@return dynamodb.Path
 function path.new(...)
-  local segments = { ... }
-  if #segments ~= select("#", ...) or #segments == 0 then
-    usage.raise("path needs names and positions, none of them nil")
-  end
-  for i, segment in ipairs(segments) do
-    if type(segment) == "number" then
+  local segments, count = { ... }, select("#", ...)
+  if count == 0 then usage.raise("path needs names and positions, none of them nil") end
+  for i = 1, count do -- not up to #segments: a nil between two names may end it, and the path would be another one
+    local segment = segments[i]
+    if segment == nil then
+      usage.raise(("path needs names and positions, none of them nil: segment %d is"):format(i))
+    elseif type(segment) == "number" then
       if i == 1 then usage.raise("a path begins with an attribute's name, not with a position") end
       if segment < 1 or segment ~= math.floor(segment) or segment >= 2 ^ 31 then
         usage.raise(("path: a position is a whole number from 1, not %s"):format(tostring(segment)))

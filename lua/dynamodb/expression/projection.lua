@@ -25,7 +25,7 @@ local function write(builder, attributes)
     end
     local other = overlaps(segments)
     if other then usage.raise(("attributes: %q overlaps with %q"):format(path.text(segments), other)) end
-    texts[i] = builder:path(segments)
+    texts[i] = builder:path(segments, ("attributes[%d]"):format(i))
   end
   return table.concat(texts, ", ")
 end

@@ -58,18 +58,18 @@ function writers.set(builder, target, entry, where)
     not copies and not ends_in_position(entry.segments)
 end
 
-function writers.default(builder, target, entry)
-  return ("%s = if_not_exists(%s, %s)"):format(target, target, builder:value(entry.value)),
+function writers.default(builder, target, entry, where)
+  return ("%s = if_not_exists(%s, %s)"):format(target, target, builder:value(entry.value, where)),
     not ends_in_position(entry.segments)
 end
 
 function writers.append(builder, target, entry, where)
-  local list = builder:value(as_list(entry.value, where))
+  local list = builder:value(as_list(entry.value, where), where)
   return ("%s = list_append(if_not_exists(%s, %s), %s)"):format(target, target, builder:empty_list(), list), false
 end
 
 function writers.prepend(builder, target, entry, where)
-  local list = builder:value(as_list(entry.value, where))
+  local list = builder:value(as_list(entry.value, where), where)
   return ("%s = list_append(%s, if_not_exists(%s, %s))"):format(target, list, target, builder:empty_list()), false
 end
 
@@ -81,12 +81,12 @@ function writers.add(builder, target, entry, where)
   if not is_number(entry.value) and not is_set(entry.value) then
     usage.raise(where .. " must be a number or a set: ADD knows no other types")
   end
-  return target .. " " .. builder:value(entry.value), is_set(entry.value)
+  return target .. " " .. builder:value(entry.value, where), is_set(entry.value)
 end
 
 function writers.delete(builder, target, entry, where)
   if not is_set(entry.value) then usage.raise(where .. " must be a set of the elements to take out") end
-  return target .. " " .. builder:value(entry.value), true
+  return target .. " " .. builder:value(entry.value, where), true
 end
 
 --- `remove = { "draft", path }` as the entries of the other actions.
@@ -136,7 +136,7 @@ local function write(builder, changes, protected)
           local other = overlaps(entry.segments)
           if other then usage.raise(("%s: %q overlaps with %q"):format(where, entry.text, other)) end
           local about = where .. "." .. entry.text
-          local text, safe = writers[action](builder, builder:path(entry.segments), entry, about)
+          local text, safe = writers[action](builder, builder:path(entry.segments, about), entry, about)
           texts[#texts + 1] = text
           repeat_safe = repeat_safe and safe
         end

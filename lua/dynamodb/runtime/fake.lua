@@ -6,7 +6,7 @@ local tasks = require "dynamodb.runtime.tasks"
 local runtime_methods = {}
 local runtime_mt = { __name = "dynamodb.runtime.fake", __index = runtime_methods }
 
---- Adds answers for the requests to come, in order. An answer is a response `{ status = 200, head = …, body = "" }`
+--- Adds answers for the requests to come, in order. An answer is a response `{ status = 200, head = …, body = "{}" }`
 --- (or `headers = { ["x-name"] = "value" }` instead of a head), a failure `{ code = "Timeout", sent = true }`, or a
 --- function of request, runtime and deadline that returns one (it may `wait`); `delay` is how many seconds it takes.
 ---@param ... table|function
@@ -70,7 +70,8 @@ function runtime_methods:send(request, deadline)
   end
   self.tasks:sleep_until(self.monotonic + delay)
   if not answer.code then
-    return { status = answer.status or 200, head = answer.head or head_of(answer), body = answer.body or "" }
+    local status = answer.status or 200
+    return { status = status, head = answer.head or head_of(answer), body = answer.body or status < 300 and "{}" or "" }
   end
   if errors.is_error(answer) then return nil, answer end
   return nil, errors.new { code = answer.code, message = answer.message or "scripted", sent = answer.sent ~= false }
