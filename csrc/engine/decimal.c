@@ -239,8 +239,9 @@ double decimal_read_double (const char *text, size_t len, char *room) {
 int decimal_is_double (const Decimal *d, double *value) {
   Decimal back;
   *value = decimal_to_double(d);
-  if (d->count <= 15) return 1; /* 15 digits survive a double */
-  if (d->count > 17) return 0;
+  int is_large = d->magnitude >= 15 && d->magnitude >= d->count - 1; /* a whole number, which may be written exactly */
+  if (d->count <= 15 && !is_large) return 1;                         /* 15 digits survive a double */
+  if (d->count > 17 && !is_large) return 0;
   return decimal_from_double(*value, &back) == DECIMAL_OK && decimal_compare(d, &back) == 0;
 }
 

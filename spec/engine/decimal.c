@@ -318,6 +318,18 @@ static void knows_the_last_double_of_the_range (void) {
   CHECK(is_shortest(0x1p63) && is_shortest(0x1p53 + 2) && is_shortest(1e22) && is_shortest(1e23));
 }
 
+static int is_double (const char *text) {
+  Decimal d;
+  double value;
+  return decimal_parse(text, strlen(text), &d) == DECIMAL_OK && decimal_is_double(&d, &value);
+}
+
+static void knows_what_a_double_holds (void) {
+  CHECK(is_double("0.1") && is_double("123456789012345e-7") && is_double("1152921504606846976") && is_double("1e22"));
+  CHECK(!is_double("1111111111111000000")); /* few digits, but the double is 64 away */
+  CHECK(!is_double("0.12345678901234567") && !is_double("0.123456789012345678"));
+}
+
 static void reads_long_numbers (void) {
   char text[2000], room[2000 + DECIMAL_TEXT];
   memset(text, '0', sizeof text);
@@ -339,6 +351,7 @@ int main (void) {
   gives_the_nearest_double();
   writes_the_shortest_double();
   knows_the_last_double_of_the_range();
+  knows_what_a_double_holds();
   reads_long_numbers();
   if (setlocale(LC_NUMERIC, "de_DE.UTF-8") || setlocale(LC_NUMERIC, "fr_FR.UTF-8")) {
     CHECK(to_double("0.12345678901234567") == 0.12345678901234567); /* the decimal comma changes nothing */
