@@ -37,11 +37,11 @@ local function expectation(case)
   return expected
 end
 
-local function delay_class(requests)
-  if #requests < 2 then return nil end
+--- The second request came no sooner than its class of delay says; how much later is the machine's affair.
+local function check_gap(class, requests)
+  if not class then return assert.equal(1, #requests) end
   local gap = requests[2].time - requests[1].time
-  assert.is_true(gap >= BASE, "a gap of " .. gap)
-  return gap >= THROTTLING_BASE and "throttling" or "non-throttling"
+  assert.is_true(gap >= (class == "throttling" and THROTTLING_BASE or BASE), "a gap of " .. gap)
 end
 
 describe("as observed:", function()
@@ -81,7 +81,7 @@ describe("as observed:", function()
         local gap = (requests[2].time - requests[1].time) * 1000
         -- It is the hint, or the hint's limit, plus at most the jitter of the first delay, plus a slow machine.
         local least = seen.gapMs > 5000 and 5000 or seen.gapMs > 1000 and 1000 or 0
-        assert.is_true(gap >= least and gap < least + 500, gap)
+        assert.is_true(gap >= least and gap < least + 2000, gap)
       end)
     else
       it(case.case, function()
@@ -99,7 +99,8 @@ describe("as observed:", function()
         if expected.message then assert.equal(expected.message, err.message) end
         if seen.httpStatus and not case.response.connection then assert.equal(seen.httpStatus, err.status) end
         assert.equal(seen.requestId, err.request_id)
-        assert.equal(expected.class, delay_class(requests))
+        check_gap(expected.class, requests)
+        assert.equal(expected.attempts - 1, #classes)
         for _, class in ipairs(classes) do
           assert.equal(expected.class == "throttling", class == "throttling")
         end
