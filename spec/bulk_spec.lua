@@ -41,12 +41,13 @@ describe("put_all, delete_all and db:batch", function()
   it("give the report when all is done, leftovers and failures notwithstanding", function()
     local world = new_world { leftover = 0.3, throttle = 0.2, transient = 0.2, applied = 0.5 }
     local t = connect(world):table("t", { partition = "pk" })
-    local report, err = t:put_all(numbered(500))
+    local patient = { stall = 3600 } -- of 500 items one may well fail thirteen times, which takes a minute
+    local report, err = t:put_all(numbered(500), patient)
     assert.is_nil(err)
     assert.same({ 500, 500, 0, 0, 0 },
       { report.input, report.done, report.failed, report.superseded, report.unprocessed })
     for i = 1, 500 do assert.is_table(world.tables.t.items["S:p" .. i]) end
-    assert.equal(500, assert(t:delete_all(numbered(500))).done)
+    assert.equal(500, assert(t:delete_all(numbered(500), patient)).done)
     assert.is_nil(next(world.tables.t.items))
   end)
 
