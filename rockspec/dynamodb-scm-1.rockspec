@@ -62,6 +62,7 @@ build = {
         "csrc/engine/retry.c",
         "csrc/engine/shape.c",
         "csrc/engine/sigv4.c",
+        "csrc/engine/sigv4_canonical.c",
         "csrc/engine/skew.c",
         "csrc/engine/transaction.c",
         "csrc/engine/utf8.c",
