@@ -88,6 +88,22 @@ describe("core.batch", function()
     assert.same({ "a:D p 2", "a:P p 1", "b:P p 1" }, list)
   end)
 
+  it("names a table once in a request, however often it was made known", function()
+    local batch = new_batch {}
+    local a, b = add_table(batch, "t"), add_table(batch, "t")
+    assert.equal(a, b)
+    put(batch, a, "p", 1)
+    local other = add_table(batch, "u")
+    put(batch, other, "p", 1)
+    put(batch, b, "p", 2)
+    put(batch, b, "p", 1)
+    local _, body = batch:next(0)
+    assert.equal(1, select(2, body:gsub('"t":', "")))
+    assert.equal(3, #operations(body))
+    assert.has_error(function() add_table(batch, "t", { sort = "other" }) end,
+      "table t is in the batch already, with another key")
+  end)
+
   it("replaces what waits by what is newer, whatever way the number is written", function()
     local batch = new_batch {}
     local t = add_table(batch, "t")

@@ -90,7 +90,24 @@ static char *copy_text (char **to, const char *text, size_t len) {
   return copy;
 }
 
+static int is_text (const char *text, size_t len, const char *other, size_t other_len) {
+  return len == other_len && (len == 0 || memcmp(text, other, len) == 0);
+}
+
+/* Is a known table said to be as it is? */
+static int is_same_table (const BatchTable *table, const BatchTableOptions *options) {
+  const KeySchema *a = &table->keys, *b = &options->keys;
+  if (a->parts != b->parts || !is_text(table->members, table->members_len, options->members, options->members_len))
+    return 0;
+  for (int i = 0; i < a->parts; i++)
+    if (!is_text(a->name[i], a->len[i], b->name[i], b->len[i])) return 0;
+  return 1;
+}
+
 long batch_table (Batch *b, const BatchTableOptions *options, double now) {
+  for (size_t i = 0; i < b->table_count; i++)
+    if (is_text(b->tables[i].name, b->tables[i].name_len, options->name, options->name_len))
+      return is_same_table(&b->tables[i], options) ? (long)i : -2;
   BatchTable *tables = realloc(b->tables, (b->table_count + 1) * sizeof *tables);
   if (!tables) return -1;
   b->tables = tables;

@@ -96,7 +96,10 @@ void batch_defaults (BatchOptions *options, BatchKind kind);
 Batch *batch_new (const BatchOptions *options);
 void batch_free (Batch *b);
 
-/* Makes a table known; gives its number (from 0), or -1 when memory is out. */
+/*
+** Makes a table known; gives its number (from 0), or -1 when memory is out. A table that is known by this name keeps
+** its number and its options, -2 when its keys or members are said to be others now: a request names a table once.
+*/
 long batch_table (Batch *b, const BatchTableOptions *options, double now);
 
 /*

@@ -146,11 +146,29 @@ static void a_batch_is_freed_in_any_state (void) {
   batch_free(b);
 }
 
+static long add_table (Batch *b, const char *name, const char *key) {
+  BatchTableOptions table = {.name = name, .name_len = strlen(name), .members = ""};
+  table.keys.parts = 1;
+  table.keys.name[0] = key;
+  table.keys.len[0] = strlen(key);
+  return batch_table(b, &table, 0);
+}
+
+static void one_name_is_one_table (void) {
+  Batch *b = new_batch(BATCH_WRITE);
+  CHECK(add_table(b, "u", "id") == 1);
+  CHECK(add_table(b, "t", "id") == 0);
+  CHECK(add_table(b, "u", "id") == 1);
+  CHECK(add_table(b, "t", "other") == -2);
+  batch_free(b);
+}
+
 int main (void) {
   buckets_owe_and_settle();
   keymaps_find_what_is_left();
   sizes_are_those_of_the_guide();
   one_key_has_one_entry();
+  one_name_is_one_table();
   a_batch_is_freed_in_any_state();
   return check_done();
 }
