@@ -104,6 +104,65 @@ describe("core.batch", function()
       "table t is in the batch already, with another key")
   end)
 
+  describe("with a rate", function()
+    local function large(batch, t, sk) put(batch, t, "p" .. sk, sk, { x = ("x"):rep(100 * 1024 - 50) }) end
+
+    it("does not take its own waiting for a lack of progress", function()
+      local batch = new_batch { random = function() return 1 end }
+      local t = add_table(batch, "t", { rate = 1, now = 0 })
+      large(batch, t, 1)
+      large(batch, t, 2)
+      local now, requests = 0, 0
+      while not batch:stopped() and batch:report().done < 2 do
+        local id, wait = batch:next(now)
+        if id then
+          requests = requests + 1
+          batch:done(id, requests == 1 and { class = "transient" } or NOTHING_LEFT, now)
+        else
+          now = now + (wait or 0)
+        end
+      end
+      assert.same({ nil, 2, 3 }, { batch:stopped(), batch:report().done, requests })
+      assert.is_true(now > 180 and now < 220, now)
+    end)
+
+    it("stalls all the same where nothing ever succeeds", function()
+      local batch = new_batch { random = function() return 0.5 end }
+      local t = add_table(batch, "t", { rate = 1, now = 0 })
+      for sk = 1, 4 do large(batch, t, sk) end
+      local now, requests = 0, 0
+      while not batch:stopped() and requests < 1000 do
+        local id, wait = batch:next(now)
+        if id then
+          requests = requests + 1
+          batch:done(id, { class = "transient" }, now)
+        else
+          now = now + (wait or 0)
+        end
+      end
+      assert.equal("stalled", batch:stopped())
+      assert.is_true(requests > 4 and requests < 200, requests)
+    end)
+
+    it("believes no cost that the operations cannot have had", function()
+      for units, longest in pairs {
+        ["1e125"] = 799, ["1E400"] = 1, ["-1e125"] = 1, ["-5"] = 1, ['"NaN"'] = 1, ["[]"] = 1, ["7"] = 6,
+      } do
+        local batch = new_batch {}
+        local t = add_table(batch, "t", { rate = 1, now = 0 })
+        put(batch, t, "p", 1)
+        put(batch, t, "p", 2)
+        local id = batch:next(0)
+        batch:done(id, { body = '{"UnprocessedItems":{},"ConsumedCapacity":[{"TableName":"t","CapacityUnits":'
+          .. units .. "}]}" }, 0)
+        assert.equal(2, batch:report().done, units)
+        put(batch, t, "p", 3)
+        local _, wait = batch:next(0)
+        assert.equal(longest, wait, units)
+      end
+    end)
+  end)
+
   it("replaces what waits by what is newer, whatever way the number is written", function()
     local batch = new_batch {}
     local t = add_table(batch, "t")

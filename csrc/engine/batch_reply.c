@@ -1,6 +1,8 @@
 /*
 ** Replies of BatchWriteItem and BatchGetItem, read in place: what came, what was left over, what it cost.
 */
+#include <math.h>
+
 #include "batch_state.h"
 #include "decimal.h"
 
@@ -144,6 +146,13 @@ static int read_responses (Reply *r, void *context, const char *name, size_t len
 
 /* {== What it cost == */
 
+/*
+** The most that an operation costs: a whole item, written or read. What is said beyond that would stop a table for
+** ages. Writes of large items with many indexes may cost more; they are paid for no better than this.
+*/
+#define MOST_WRITE_UNITS 400.0
+#define MOST_READ_UNITS 100.0
+
 typedef struct Consumed {
   const BatchTable *table;
   double units;
@@ -161,10 +170,19 @@ static int read_consumed_member (Reply *r, void *context, const char *name, size
     consumed->table = find_table(r->b, text, len);
     return 1;
   }
-  if (!named(name, len, "CapacityUnits") || c == 'n') return item_skip(s);
+  if (!named(name, len, "CapacityUnits") || (c != '-' && (c < '0' || c > '9'))) return item_skip(s);
   if (!scan_number(s, &text, &len, &whole)) return 0;
   if (decimal_parse(text, len, &units) == DECIMAL_OK) consumed->units = decimal_to_double(&units);
   return 1;
+}
+
+/* The most that the request's operations on a table can have cost. */
+static double most_units (const Batch *b, const Request *request, uint32_t table) {
+  double units = 0;
+  for (size_t i = 0; i < request->count; i++)
+    if (request->entries[i]->table == table)
+      units += b->options.kind == BATCH_WRITE ? MOST_WRITE_UNITS : MOST_READ_UNITS;
+  return units;
 }
 
 static int read_consumed (Reply *r, void *context) {
@@ -175,7 +193,7 @@ static int read_consumed (Reply *r, void *context) {
   for (size_t i = 0; i < request->charges && consumed.units >= 0; i++) {
     Charge *charge = &request->charge[i];
     if (consumed.table == &r->b->tables[charge->table] || (!consumed.table && request->charges == 1))
-      charge->consumed = consumed.units;
+      charge->consumed = fmin(consumed.units, most_units(r->b, request, charge->table));
   }
   return 1;
 }

@@ -180,6 +180,13 @@ static BatchNext send_request (Batch *b, Request *request, uint64_t *id, const B
   return BATCH_SEND;
 }
 
+/* What was held up by nobody but ourselves was no lack of progress. */
+static void forgive_held (Batch *b) {
+  double held = fmin(b->now, b->held_until) - b->held_from;
+  if (b->trouble >= 0 && held > 0) b->trouble += held;
+  b->held_from = b->held_until = 0;
+}
+
 /* Is it time to give up? */
 static void check_time (Batch *b) {
   if (b->stop) return;
@@ -192,6 +199,7 @@ static void check_time (Batch *b) {
 BatchNext batch_next (Batch *b, double now, uint64_t *id, const Buffer **body, double *wait) {
   b->now = fmax(b->now, now);
   *wait = INFINITY;
+  forgive_held(b);
   if (b->entries.count) check_time(b);
   if (b->stop || !b->entries.count) return b->in_flight ? BATCH_WAIT : BATCH_OVER;
   Request *request = new_request(b);
@@ -201,9 +209,14 @@ BatchNext batch_next (Batch *b, double now, uint64_t *id, const Buffer **body, d
   double soonest = request->count ? 0 : take_all_ready(b, request);
   if (request->count) return send_request(b, request, id, body);
   request_free(b, request);
+  int held = !b->in_flight && !b->heap_len; /* a delay after a failure counts, also beside a bucket */
+  if (held) {
+    b->held_from = b->now;
+    b->held_until = b->now + soonest;
+  }
   if (b->heap_len) soonest = fmin(soonest, b->heap[0]->due - b->now);
   soonest = fmin(soonest, b->options.deadline - b->now);
-  if (b->trouble >= 0) soonest = fmin(soonest, b->trouble + b->options.stall - b->now);
+  if (b->trouble >= 0 && !held) soonest = fmin(soonest, b->trouble + b->options.stall - b->now);
   *wait = fmax(soonest, 0);
   return BATCH_WAIT;
 }

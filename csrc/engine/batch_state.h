@@ -125,6 +125,7 @@ struct Batch {
   BatchCounts counts;
   double trouble; /* since when nothing has gone well; negative when all is well */
   double now;     /* the latest that was told */
+  double held_from, held_until; /* only our own buckets had something wait */
   BatchStop stop;
   Item item; /* that was read last */
   Buffer key, scratch, body, problem;

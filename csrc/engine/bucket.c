@@ -30,6 +30,7 @@ void bucket_charge (Bucket *b, double tokens) {
 }
 
 void bucket_settle (Bucket *b, double charged, double consumed) {
+  if (!(consumed >= 0)) return; /* that is no cost: the estimate stands */
   b->tokens += charged - consumed;
   if (b->tokens > b->rate) b->tokens = b->rate;
 }

@@ -230,7 +230,7 @@ local batch = {}
 ---@return dynamodb.Batch
 function core.batch(fields) end
 
---- Makes a table known.
+--- Makes a table known. A name that is known keeps its number and its options; with another key or members it raises.
 ---@param fields table    name, partition, sort, types (`{ pk = "S" }`); rate (capacity units a second) and now; of a
 ---                       get: consistent, members (JSON members beside the keys)
 ---@return integer table

@@ -51,6 +51,11 @@ static void buckets_owe_and_settle (void) {
   bucket_init(&b, 0, 0);
   bucket_charge(&b, 1e9);
   CHECK(bucket_wait(&b, 0) == 0 && bucket_lends(&b));
+  bucket_init(&b, 10, 0);
+  bucket_charge(&b, 15);
+  bucket_settle(&b, 15, NAN);
+  bucket_settle(&b, 15, -1e125);
+  CHECK(b.tokens == -5);
 }
 
 static void keymaps_find_what_is_left (void) {
