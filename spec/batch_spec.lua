@@ -261,13 +261,65 @@ describe("core.batch", function()
   it("takes everything as unprocessed when the reply is garbled or leaves over what was never sent", function()
     for _, reply in ipairs { "", "{", "[]", '{"UnprocessedItems":{"t":[{]}}', '{"UnprocessedItems":{"t":[{"PutRequest":'
       .. '{"Item":{"pk":{"S":"stranger"},"sk":{"N":"1"}}}}]}}',
-      '{"UnprocessedItems":{"t":[{"PutRequest":{"Item":{}}}]}}' } do
+      '{"UnprocessedItems":{"t":[{"PutRequest":{"Item":{}}}]}}', '{"UnprocessedItems":{"t":[null]}}',
+      '{"UnprocessedItems":{"t":[{}]}}', '{"UnprocessedItems":{"t":[{"PutRequest":{}}]}}',
+      '{"UnprocessedItems":{"t":[{"PutRequest":null}]}}', '{"UnprocessedItems":{"t":[{"PutRequest":{"Item":null}}]}}',
+      '{"UnprocessedItems":{"t":[{"Put":{"Item":{"pk":{"S":"p"},"sk":{"N":"1"}}}}]}}',
+      '{"UnprocessedItems":{"t":null}}', '{"UnprocessedItems":{"u":[{}]}}' } do
       local batch = new_batch {}
       local t = add_table(batch, "t")
       put(batch, t, "p", 1)
       batch:done(batch:next(0), { body = reply }, 0)
       assert.equal(1, batch:report().unprocessed, reply)
     end
+  end)
+
+  it("takes every key as unprocessed when a get's reply does not tell which are", function()
+    local KEY = '{"pk":{"S":"p"},"sk":{"N":"1"}}'
+    for reply, left in pairs {
+      ["{}"] = 2, ['{"Responses":null}'] = 2, ['{"UnprocessedKeys":{}}'] = 2,
+      ['{"UnprocessedKeys":{"t":{"Keys":[' .. KEY .. "]}}}"] = 2,
+      ['{"UnprocessedKeys":{"t":{"Keys":[' .. KEY .. ',{"pk":{"S":"p"},"sk":{"N":"2"}}]}}}'] = 2,
+      ['{"Responses":{"t":[]},"UnprocessedKeys":{"t":{}}}'] = 2,
+      ['{"Responses":{"t":[]},"UnprocessedKeys":{"t":null}}'] = 2,
+      ['{"Responses":{"t":[]},"UnprocessedKeys":{"t":{"Keys":null}}}'] = 2,
+      ['{"Responses":{"t":[]},"UnprocessedKeys":{"t":{"Keys":[{}]}}}'] = 2,
+      ['{"Responses":{"t":[]},"UnprocessedKeys":{"t":{"Keys":[null]}}}'] = 2,
+      ['{"Responses":{"t":[]},"UnprocessedKeys":{"t":{"Keys":[]}}}'] = 0,
+      ['{"Responses":{"t":[]},"UnprocessedKeys":{"t":{"Keys":[' .. KEY .. "]}}}"] = 1,
+      ['{"Responses":{"t":[]}}'] = 0,
+    } do
+      local batch = new_batch { kind = "get" }
+      local t = add_table(batch, "t")
+      batch:add(t, "get", { pk = "p", sk = 1 }, 1)
+      batch:add(t, "get", { pk = "p", sk = 2 }, 2)
+      local results = batch:done(batch:next(0), { body = reply }, 0)
+      assert.equal(left, batch:report().unprocessed, reply)
+      assert.equal(left == 0, results[1] == false, reply)
+    end
+  end)
+
+  it("knows a table that it named by ARN by its name in the reply, and the other way round", function()
+    local ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/"
+    for asked, answered in pairs { [ARN .. "t"] = "t", t = ARN .. "t" } do
+      local batch = new_batch {}
+      local t, u = add_table(batch, asked, { rate = 1, now = 0 }), add_table(batch, "u")
+      put(batch, t, "p", 1)
+      put(batch, t, "p", 2)
+      put(batch, u, "p", 1)
+      local id = batch:next(0)
+      batch:done(id, { body = '{"UnprocessedItems":{"' .. answered .. '":[{"PutRequest":{"Item":{"pk":{"S":"p"},'
+        .. '"sk":{"N":"2"}}}}]},"ConsumedCapacity":[{"TableName":"' .. answered .. '","CapacityUnits":6}]}' }, 0)
+      assert.equal(2, batch:report().done)
+      assert.near(5, select(2, batch:next(0.9)) + 0.9, 1e-6)
+    end
+    -- Of two accounts' tables nobody knows which one is meant.
+    local batch = new_batch {}
+    put(batch, add_table(batch, ARN .. "t"), "p", 1)
+    put(batch, add_table(batch, (ARN:gsub("1234", "4321")) .. "t"), "p", 1)
+    local id = batch:next(0)
+    batch:done(id, { body = '{"UnprocessedItems":{"t":[{"PutRequest":{"Item":{"pk":{"S":"p"},"sk":{"N":"1"}}}}]}}' }, 0)
+    assert.equal(0, batch:report().done)
   end)
 
   it("finds the items that are refused and writes all others", function()
@@ -439,6 +491,26 @@ describe("core.batch", function()
     batch:done(batch:next(0), { body = '{"Responses":{"t":[{"pk":{"S":"a"},"sk":{"N":"1"},"x":{"S":"' .. big .. '"}}]},'
       .. '"UnprocessedKeys":{"t":{"Keys":[{"pk":{"S":"a"},"sk":{"N":"2"}}]}}}' }, 0)
     assert.is_not_nil(batch:next(0))
+  end)
+
+  it("does not ask at once for what a large reply left over that brought nothing", function()
+    local batch = new_batch { kind = "get", random = function() return 1 end, stall = 10 }
+    local t = add_table(batch, "t")
+    batch:add(t, "get", { pk = "a", sk = 1 }, 1)
+    local reply = '{"Responses":{},"UnprocessedKeys":{"t":{"Keys":[{"pk":{"S":"a"},"sk":{"N":"1"}}]}}}'
+      .. (" "):rep(15000000)
+    local now, requests = 0, 0
+    while not batch:stopped() and requests < 50 do
+      local id, wait = batch:next(now)
+      if id then
+        requests = requests + 1
+        batch:done(id, { body = reply }, now)
+      else
+        now = now + (wait or 0)
+      end
+    end
+    assert.equal("stalled", batch:stopped())
+    assert.is_true(requests < 12, requests)
   end)
 
   it("asks for less at once when a reply is too large", function()

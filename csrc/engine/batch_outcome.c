@@ -209,7 +209,8 @@ static void apply_reply (Batch *b, Request *request, size_t reply_len) {
     }
   }
   for (size_t i = 0; i < count; i++) { /* after what went well: now their time without progress begins */
-    if (was_cut(b, request, left[i], reply_len)) {
+    /* A full reply that brought nothing is no reason to ask at once, and no progress. */
+    if (count < request->count && was_cut(b, request, left[i], reply_len)) {
       entry_clear(b, left[i]);
       entry_ready(b, left[i], 1);
     } else {

@@ -10,7 +10,9 @@ typedef struct Reply {
   Batch *b;
   Request *request;
   Scanner scan;
-  size_t strangers; /* left over, but never sent by us */
+  size_t leftovers; /* that were told, readable or not */
+  size_t strangers; /* of them: what was never sent by us, or cannot be told */
+  int has_responses;
 } Reply;
 
 typedef int (*Reader)(Reply *r, void *context);
@@ -55,11 +57,41 @@ static int named (const char *name, size_t len, const char *wanted) {
   return len == strlen(wanted) && memcmp(name, wanted, len) == 0;
 }
 
-/* A table by the name that the service calls it: the one we gave. */
-static BatchTable *find_table (const Batch *b, const char *name, size_t len) {
-  for (size_t i = 0; i < b->table_count; i++)
-    if (b->tables[i].name_len == len && memcmp(b->tables[i].name, name, len) == 0) return &b->tables[i];
-  return b->table_count == 1 ? b->tables : NULL; /* who was asked by ARN may answer by name */
+/* What follows "table/" in the ARN of a table; NULL for what is no ARN. */
+static const char *name_in_arn (const char *text, size_t len, size_t *name_len) {
+  static const char before[] = ":table/";
+  size_t skip = sizeof before - 1;
+  if (len < 4 || memcmp(text, "arn:", 4) != 0) return NULL;
+  for (size_t i = 4; i + skip < len; i++)
+    if (memcmp(text + i, before, skip) == 0) return *name_len = len - i - skip, text + i + skip;
+  return NULL;
+}
+
+/* Is one the ARN of a table and the other its name? */
+static int is_arn_of (const char *arn, size_t arn_len, const char *name, size_t name_len) {
+  size_t len;
+  const char *text = name_in_arn(arn, arn_len, &len);
+  return text && len == name_len && memcmp(text, name, len) == 0;
+}
+
+/*
+** The table of a request that the service calls so: by what we called it, else by its name where we gave its ARN, or
+** the other way round; NULL where that could be several.
+*/
+static BatchTable *find_table (const Reply *r, const char *name, size_t len) {
+  const Request *request = r->request;
+  BatchTable *found = NULL;
+  size_t count = 0;
+  for (size_t i = 0; i < request->charges; i++) {
+    BatchTable *table = &r->b->tables[request->charge[i].table];
+    if (table->name_len == len && memcmp(table->name, name, len) == 0) return table;
+    if (!is_arn_of(table->name, table->name_len, name, len) && !is_arn_of(name, len, table->name, table->name_len))
+      continue;
+    if (found != table) count++;
+    found = table;
+  }
+  if (count) return count == 1 ? found : NULL;
+  return r->b->table_count == 1 ? r->b->tables : NULL; /* whatever it is called: there is no other */
 }
 
 /* The entry of the item at p if it is in flight with this request. NULL also with an error. */
@@ -78,9 +110,16 @@ static Entry *find_entry (Reply *r, const BatchTable *table) {
 
 /* {== What was left over == */
 
+/* A table's part of the UnprocessedKeys. */
+typedef struct KeysPart {
+  BatchTable *table;
+  int listed; /* it has the list of its keys */
+} KeysPart;
+
 static int read_leftover (Reply *r, void *context) {
   Entry *entry = find_entry(r, context);
   if (r->scan.error) return 0;
+  r->leftovers++;
   if (!entry)
     r->strangers++;
   else if (entry->mark == MARK_NONE)
@@ -99,22 +138,40 @@ static int read_write_request (Reply *r, void *context, const char *name, size_t
   return item_skip(&r->scan);
 }
 
-static int read_write (Reply *r, void *context) {
-  return each_member(r, read_write_request, context);
+/* Something is left over that says nothing: not even what it is. */
+static void add_stranger (Reply *r) {
+  r->leftovers++;
+  r->strangers++;
 }
 
+/* An element that names no key is a stranger. */
+static int read_write (Reply *r, void *context) {
+  size_t before = r->leftovers;
+  if (!each_member(r, read_write_request, context)) return 0;
+  if (r->leftovers == before) add_stranger(r);
+  return 1;
+}
+
+/* An empty list leaves nothing over; no list at all leaves who knows what. */
 static int read_unprocessed_items (Reply *r, void *context, const char *name, size_t len) {
   (void)context;
-  return each_element(r, read_write, find_table(r->b, name, len));
+  if (scan_peek(&r->scan) != '[') add_stranger(r);
+  return each_element(r, read_write, find_table(r, name, len));
 }
 
 static int read_keys_member (Reply *r, void *context, const char *name, size_t len) {
-  return named(name, len, "Keys") ? each_element(r, read_leftover, context) : item_skip(&r->scan);
+  KeysPart *part = context;
+  if (!named(name, len, "Keys")) return item_skip(&r->scan);
+  part->listed |= scan_peek(&r->scan) == '[';
+  return each_element(r, read_leftover, part->table);
 }
 
 static int read_unprocessed_keys (Reply *r, void *context, const char *name, size_t len) {
+  KeysPart part = {find_table(r, name, len), 0};
   (void)context;
-  return each_member(r, read_keys_member, find_table(r->b, name, len));
+  if (!each_member(r, read_keys_member, &part)) return 0;
+  if (!part.listed) add_stranger(r);
+  return 1;
 }
 
 /* ==} */
@@ -139,7 +196,7 @@ static int read_found (Reply *r, void *context) {
 
 static int read_responses (Reply *r, void *context, const char *name, size_t len) {
   (void)context;
-  return each_element(r, read_found, find_table(r->b, name, len));
+  return each_element(r, read_found, find_table(r, name, len));
 }
 
 /* ==} */
@@ -167,7 +224,7 @@ static int read_consumed_member (Reply *r, void *context, const char *name, size
   char c = scan_peek(s);
   if (named(name, len, "TableName") && c == '"') {
     if (!scan_string(s, &text, &len)) return 0;
-    consumed->table = find_table(r->b, text, len);
+    consumed->table = find_table(r, text, len);
     return 1;
   }
   if (!named(name, len, "CapacityUnits") || (c != '-' && (c < '0' || c > '9'))) return item_skip(s);
@@ -206,21 +263,32 @@ static int read_member (Reply *r, void *context, const char *name, size_t len) {
   if (r->b->options.kind == BATCH_WRITE) {
     if (named(name, len, "UnprocessedItems")) return each_member(r, read_unprocessed_items, NULL);
   } else {
-    if (named(name, len, "Responses")) return each_member(r, read_responses, NULL);
+    if (named(name, len, "Responses")) {
+      r->has_responses = scan_peek(&r->scan) == '{';
+      return each_member(r, read_responses, NULL);
+    }
     if (named(name, len, "UnprocessedKeys")) return each_member(r, read_unprocessed_keys, NULL);
   }
   return item_skip(&r->scan);
 }
 
+/* Without responses nothing says that an item is missing: then every key has to be left over. */
+static int is_whole (const Reply *r) {
+  if (r->b->options.kind == BATCH_WRITE || r->has_responses || r->strangers) return 1;
+  for (size_t i = 0; i < r->request->count; i++)
+    if (r->request->entries[i]->mark == MARK_NONE) return 0;
+  return 1;
+}
+
 int batch_read_reply (Batch *b, Request *request, const char *reply, size_t len) {
-  Reply r = {b, request, {reply, reply + len, reply, NULL, &b->scratch}, 0};
+  Reply r = {b, request, {reply, reply + len, reply, NULL, &b->scratch}, 0, 0, 0};
   for (size_t i = 0; i < request->count; i++)
     request->entries[i]->mark = MARK_NONE;
   for (size_t i = 0; i < request->charges; i++)
     request->charge[i].consumed = -1;
   for (size_t i = 0; i < request->count; i++)
     request->entries[i]->partition->reply = NULL; /* a request of before may have had this address */
-  int ok = scan_peek(&r.scan) == '{' && each_member(&r, read_member, NULL) && scan_end(&r.scan);
+  int ok = scan_peek(&r.scan) == '{' && each_member(&r, read_member, NULL) && scan_end(&r.scan) && is_whole(&r);
   for (size_t i = 0; i < request->count; i++) {
     Entry *entry = request->entries[i];
     if (!ok) entry->mark = MARK_NONE;
