@@ -178,6 +178,30 @@ static void test_quota (void) {
   CHECK(p.quota == 20);
 }
 
+/* A success gives back what its own last retry took; without one, the refund that is set, once. */
+static void test_refunds (void) {
+  RetryPolicy p = policy_with(NULL);
+  RetryCall call;
+  RetryOutcome slow = failed(400, "ThrottlingException"), o = failed(500, "x"), good = {.ok = 1};
+  p.quota = 100;
+  retry_begin(&p, &call, 1, 0, HUGE_VAL);
+  retry_outcome(&p, &call, &good, 0, 1);
+  CHECK(p.quota == 101);
+  p.settings.refund = 3;
+  retry_begin(&p, &call, 1, 0, HUGE_VAL);
+  retry_outcome(&p, &call, &good, 0, 1);
+  CHECK(p.quota == 104);
+  retry_begin(&p, &call, 1, 0, HUGE_VAL);
+  retry_outcome(&p, &call, &o, 0, 1);
+  retry_outcome(&p, &call, &slow, 0, 1);
+  CHECK(p.quota == 104 - 14 - 5);
+  retry_outcome(&p, &call, &good, 0, 1);
+  CHECK(p.quota == 104 - 14);
+  retry_begin(&p, &call, 1, 0, HUGE_VAL);
+  retry_outcome(&p, &call, &(RetryOutcome){.status = 400, .code = text("ValidationException"), .sent = 1}, 0, 1);
+  CHECK(p.quota == 104 - 14); /* a failure gives nothing back */
+}
+
 int main (void) {
   test_classes();
   test_delays();
@@ -187,5 +211,6 @@ int main (void) {
   test_transaction_in_progress();
   test_expired();
   test_quota();
+  test_refunds();
   return check_done();
 }
