@@ -171,6 +171,64 @@ describe("update", function()
     assert.equal(1, key.v)
   end)
 
+  describe("whose first answer was lost", function()
+    local LOST = { code = "Timeout", sent = true }
+    local function condition_failed(item)
+      return { status = 400, body = '{"__type":"ConditionalCheckFailedException","message":"no","Item":' .. item .. "}" }
+    end
+    local function tried(changes, item, options, first)
+      local items, runtime = new_table({ first or LOST, condition_failed(item) }, { numbers = "string" })
+      local key = { pk = "a", v = 3 }
+      local ok, err = items:update(key, changes, options)
+      return ok, err, key.v, #runtime.requests
+    end
+
+    it("succeeds where the item has the next version and what was set", function()
+      local changes = { set = { n = 1.5, tags = dynamodb.set { "b", "a" }, deep = { list = { 1, "x" } } } }
+      local ITEM = '{"pk":{"S":"a"},"v":{"N":"4.0"},"n":{"N":"1.50"},"tags":{"SS":["a","b"]},"more":{"S":"x"},'
+        .. '"deep":{"M":{"list":{"L":[{"N":"1"},{"S":"x"}]}}}}'
+      local ok, err, version, requests = tried(changes, ITEM)
+      assert.is_nil(err)
+      assert.same({ true, 4, 2 }, { ok, version, requests })
+      assert.is_true((tried(changes, ITEM, { where = e.exists "pk" })))
+      -- The item that was asked for is lost.
+      ok, err = tried(changes, ITEM, { returns = "ALL_NEW" })
+      assert.is_nil(ok)
+      assert.is_true(err.ambiguous)
+      -- Nobody can have written it but somebody else.
+      ok, err, version = tried(changes, ITEM, nil, { status = 400, body = '{"__type":"ThrottlingException"}' })
+      assert.is_nil(ok)
+      assert.same({ false, 3 }, { err.ambiguous, version })
+    end)
+
+    it("of an item that had no version yet is told in the same way", function()
+      local items = new_table { LOST, condition_failed '{"pk":{"S":"a"},"v":{"N":"1"},"n":{"N":"1"}}' }
+      assert.is_true((items:update({ pk = "a" }, { set = { n = 1 } }, { version = false })))
+    end)
+
+    it("is ambiguous where anything else was found or changed", function()
+      local changes = { set = { n = 1 } }
+      for i, case in ipairs {
+        { changes, '{"pk":{"S":"a"},"v":{"N":"5"},"n":{"N":"1"}}' },
+        { changes, '{"pk":{"S":"a"},"v":{"N":"4"},"n":{"N":"2"}}' },
+        { changes, '{"pk":{"S":"a"},"v":{"N":"4"}}' },
+        { changes, '{"pk":{"S":"a"},"n":{"N":"1"}}' },
+        { changes, "{}" },
+        { { set = { n = 1 }, add = { m = 1 } }, '{"pk":{"S":"a"},"v":{"N":"4"},"n":{"N":"1"},"m":{"N":"1"}}' },
+        { { set = { n = 1 }, remove = { "m" } }, '{"pk":{"S":"a"},"v":{"N":"4"},"n":{"N":"1"}}' },
+        { { default = { n = 1 } }, '{"pk":{"S":"a"},"v":{"N":"4"},"n":{"N":"1"}}' },
+        { { set = { n = e.attr "m" } }, '{"pk":{"S":"a"},"v":{"N":"4"},"n":{"N":"1"},"m":{"N":"1"}}' },
+        { { set = { [dynamodb.path("n", "x")] = 1 } }, '{"pk":{"S":"a"},"v":{"N":"4"},"n":{"M":{"x":{"N":"1"}}}}' },
+        { { set = {} }, '{"pk":{"S":"a"},"v":{"N":"4"}}' },
+      } do
+        local ok, err, version = tried(case[1], case[2])
+        assert.is_nil(ok, i)
+        assert.is_true(err:is "ConditionalCheckFailed" and err.ambiguous, i)
+        assert.equal(3, version)
+      end
+    end)
+  end)
+
   it("refuses to go by nothing, texts, and changes of the version", function()
     local items, runtime = new_table {}
     local function refused(message, ...)

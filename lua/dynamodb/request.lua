@@ -111,7 +111,8 @@ end
 ---@field sent boolean           may any attempt have arrived?
 ---@field has_token boolean      the service itself knows repetitions
 ---@field proves_itself boolean  a put: the old item of a failed condition tells whether it was applied
----@field was_applied function?  (old item) -> boolean, for other writes, from who built them
+---@field was_applied function?  (old item, parameters) -> boolean, both as on the wire: for other writes, from who
+---                              built them
 
 ---@class dynamodb.Trip    what is known of one attempt beside its result
 ---@field credentials dynamodb.Credentials?
@@ -189,10 +190,12 @@ end
 ---@return boolean
 local function was_applied(client, call, err, trip)
   if not err.item or not call.policy:ambiguous() or not err:is "ConditionalCheckFailed" then return false end
-  if call.was_applied and call.was_applied(err.item) then return true end
-  if not call.proves_itself then return false end
+  if not call.proves_itself and not call.was_applied then return false end
   local old = response.wire_item(trip.answer, client.max_response)
-  return old ~= nil and same_item(old, core.json_decode(call.body).Item)
+  if not old then return false end
+  local sent = core.json_decode(call.body) -- and not what the caller's tables have become meanwhile
+  if call.was_applied then return call.was_applied(old, sent) end
+  return same_item(old, sent.Item)
 end
 
 --- The service refuses the credentials as expired: are there others now?

@@ -108,6 +108,7 @@ local function send(self, operation, made, options)
     resend = made.safe and by_transport,
     repeatable = made.safe and by_policy,
     retry_ambiguous = self.retry_ambiguous,
+    was_applied = not returns and made.was_applied or nil, -- what is to be returned is lost with the answer
   }
   local answer, err, meta = self.client:perform(operation, params, options, built)
   if not answer then return nil, err end

@@ -6,6 +6,7 @@
 --- only.
 local core = require "dynamodb.core"
 local expr = require "dynamodb.expression.operators"
+local same_item = require "dynamodb.same_item"
 local usage = require "dynamodb.usage"
 
 local versions = {}
@@ -119,6 +120,25 @@ function versions.update(name, changes, current)
   local next_version = (current or 0) + 1
   local set = changes.set
   return with(changes, "set", with(type(set) == "table" and set or {}, name, next_version)), next_version
+end
+
+--- Is an item as an update under a version has left it? Only one that sets attributes to values can be told by them;
+--- one that sets nothing but the version could be anybody's.
+---@param item table      as on the wire
+---@param params table    of UpdateItem, as they were sent
+---@return boolean
+function versions.was_updated(item, params)
+  local clause = params.UpdateExpression:match "^SET (.*)$"
+  if not clause then return false end
+  local found, wanted, count = {}, {}, 0
+  for assignment in (clause .. ", "):gmatch "(.-), " do
+    local alias, placeholder = assignment:match "^(#%d+) = (:%d+)$"
+    if not alias then return false end
+    local name = params.ExpressionAttributeNames[alias]
+    found[name], wanted[name] = item[name], params.ExpressionAttributeValues[placeholder]
+    count = count + 1
+  end
+  return count > 1 and same_item(found, wanted)
 end
 
 return versions

@@ -11,6 +11,8 @@ local write = {}
 ---@class dynamodb.Write
 ---@field params table        TableName, Item or Key, and the expressions
 ---@field safe boolean        is what it changes the same when it is applied twice?
+---@field was_applied function?    (old item, parameters) -> boolean: does the item that made its condition fail show
+---                                that an earlier attempt was applied?
 ---@field applied fun()       to be called when it is known to have been applied: local versions move on
 
 --- Names of a list as a set.
@@ -117,6 +119,7 @@ function write.update(target, given, changes, options)
   return {
     params = params,
     safe = safe or current ~= nil,
+    was_applied = next_version and versions.was_updated or nil,
     applied = has_version and moves(given, target.version, next_version) or nothing,
   }
 end
