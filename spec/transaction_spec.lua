@@ -522,6 +522,30 @@ describe("retry_conflicts", function()
     end
   end)
 
+  it("does not run again after an attempt that may have been applied: a new token could apply it twice", function()
+    local db, runtime, items = connect { { code = "Timeout", sent = true }, cancelled "TransactionConflict", OK }
+    local runs = 0
+    local ok, err = db:transact(function(tx)
+      runs = runs + 1
+      tx:update(items, { pk = "a" }, { add = { n = 1 } })
+    end, { retry_conflicts = 3 })
+    assert.is_nil(ok)
+    assert.is_true(err:is "TransactionCanceled")
+    assert.same({ 1, true, "ambiguous", 2 }, { runs, err.ambiguous, err.stopped_by, err.attempts })
+    assert.equal(runtime.requests[1].body, runtime.requests[2].body)
+    assert.equal(2, #runtime.requests)
+  end)
+
+  it("does where the one before that had a token of its own, and where the lost one was a reading", function()
+    local db, runtime, items = connect { cancelled "TransactionConflict", { code = "Timeout", sent = true }, OK }
+    assert.is_true((db:transact(function(tx) tx:delete(items, { pk = "a" }) end, { retry_conflicts = 1 })))
+    assert.equal(3, #runtime.requests)
+    db, runtime, items = connect { { code = "Timeout", sent = true }, cancelled "TransactionConflict",
+      { body = '{"Responses":[{}]}' } }
+    assert.same({ false }, (db:transact_get(function(tx) tx:get(items, { pk = "a" }) end, { retry_conflicts = 1 })))
+    assert.equal(3, #runtime.requests)
+  end)
+
   it("ends", function()
     local db, runtime, items = connect { cancelled "TransactionConflict", cancelled "TransactionConflict" }
     local ok, err = db:transact(function(tx) tx:delete(items, { pk = "a" }) end, { retry_conflicts = 1 })

@@ -174,7 +174,8 @@ describe("update", function()
   describe("whose first answer was lost", function()
     local LOST = { code = "Timeout", sent = true }
     local function condition_failed(item)
-      return { status = 400, body = '{"__type":"ConditionalCheckFailedException","message":"no","Item":' .. item .. "}" }
+      return { status = 400, body = '{"__type":"ConditionalCheckFailedException","message":"no",'
+        .. '"Item":' .. item .. "}" }
     end
     local function tried(changes, item, options, first)
       local items, runtime = new_table({ first or LOST, condition_failed(item) }, { numbers = "string" })

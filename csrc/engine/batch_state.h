@@ -123,8 +123,8 @@ struct Batch {
   size_t kept_failures;
   uint64_t next_id, refusals;
   BatchCounts counts;
-  double trouble; /* since when nothing has gone well; negative when all is well */
-  double now;     /* the latest that was told */
+  double trouble;               /* since when nothing has gone well; negative when all is well */
+  double now;                   /* the latest that was told */
   double held_from, held_until; /* only our own buckets had something wait */
   BatchStop stop;
   Item item; /* that was read last */

@@ -21,6 +21,7 @@ local error_mt = { __name = "dynamodb.Error", __index = error_methods }
 ---@field throttling table[]?  of a throttled request: `{ reason=, resource= }`
 ---@field sent boolean?        may the request have arrived?
 ---@field ambiguous boolean?   is it unknown whether the write was applied?
+---@field doubted boolean?     was there an attempt of which it is unknown whether it was applied?
 ---@field retry_after number?  seconds that the service asks to wait, of a batch's request
 ---@field report table?        of bulk work that is Incomplete: what came of it
 ---@field cause any            of bulk work: the failure that ended it, or what the source of the items raised

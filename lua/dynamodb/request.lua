@@ -264,7 +264,8 @@ local function conclude(call, err, reason)
   local settled = call.has_token and err:is "TransactionCanceled"
   err.operation = err.operation or call.operation
   err.attempts, err.waited, err.sent = call.attempts, call.waited, call.sent
-  err.ambiguous = not call.is_read and not settled and call.policy:ambiguous()
+  err.doubted = not call.is_read and call.policy:ambiguous()
+  err.ambiguous = err.doubted and not settled
   err.retryable = err.retryable and (call.repeatable or not err.ambiguous)
   if reason ~= "not_retryable" then err.stopped_by = reason end
   return err

@@ -209,24 +209,6 @@ local function new_native(client, kind, token, capacity)
   }
 end
 
---- Sends what was collected.
----@param client dynamodb.Client
----@param kind "write"|"get"
----@param native userdata
----@param limits table    timeout, deadline
----@return table? answer
----@return dynamodb.Error?
----@return dynamodb.Meta?
-local function send(client, kind, native, limits)
-  local operation = kind == "write" and "TransactWriteItems" or "TransactGetItems"
-  local body, message = native:body(client:now())
-  if not body then usage.raise(message) end
-  local answer, err, meta = request.perform(client, operation, model.operations[operation], {}, limits, { body = body })
-  if err and err.body then err.reasons = native:reasons(err.body) end
-  native:close()
-  return answer, err, meta
-end
-
 -- Reasons that say nothing about the request itself: the same may succeed a moment later.
 local PASSING = set_of("None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
 
@@ -241,6 +223,26 @@ local function is_conflict(err)
     found = found or reason.code ~= "None"
   end
   return found
+end
+
+--- Sends what was collected.
+---@param client dynamodb.Client
+---@param kind "write"|"get"
+---@param native userdata
+---@param limits table    timeout, deadline
+---@return table? answer
+---@return dynamodb.Error?
+---@return dynamodb.Meta?
+local function send(client, kind, native, limits)
+  local operation = kind == "write" and "TransactWriteItems" or "TransactGetItems"
+  local body, message = native:body(client:now())
+  if not body then usage.raise(message) end
+  local answer, err, meta = request.perform(client, operation, model.operations[operation], {}, limits, { body = body })
+  if err and err.body then err.reasons = native:reasons(err.body) end
+  -- A conflict may be with our own earlier attempt, of which nobody knows.
+  if err and err.doubted and is_conflict(err) then err.ambiguous, err.retryable = true, false end
+  native:close()
+  return answer, err, meta
 end
 
 ---@param client dynamodb.Client
@@ -310,6 +312,10 @@ local function run(client, kind, f, options)
       return answer, nil, meta, self
     end
     if retries == 0 or not is_conflict(err) then return nil, err, nil, self end
+    if err.ambiguous then -- with a new token it might be applied twice
+      err.stopped_by = "ambiguous"
+      return nil, err, nil, self
+    end
     -- To the retry policy a conflict is a throttled attempt of a call whose attempts are runs.
     policy = policy or client.retry:call { safe = true, deadline = deadline, max_attempts = retries + 1 }
     local outcome = { status = 400, code = "ThrottlingException", sent = true }
