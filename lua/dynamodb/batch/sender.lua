@@ -73,7 +73,7 @@ local function new_sender(client, kind, options)
     limits = client.limits,
     capacity = client.capacity ~= "none" or options.wcu ~= nil or options.rcu ~= nil,
     options = client.values,
-    random = options.random,
+    random = client.random,
   }
   return setmetatable({
     client = client,
@@ -270,7 +270,8 @@ function sender_methods:make_room(must)
   local before = self.engine:report().bytes
   repeat
     local wait = self:work()
-    local enough = self.engine:wants() or self.engine:report().bytes < before
+    -- A request that could be fuller is not yet room for an operation that did not fit.
+    local enough = not must and self.engine:wants() or self.engine:report().bytes < before
     if not enough and not self.engine:stopped() then self:pause(wait) end
   until enough or self.engine:stopped()
   self.must_send = false
