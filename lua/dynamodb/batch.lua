@@ -80,7 +80,7 @@ local function check_name(sender, name, method)
   local bare = name:match "^arn:.*table/(.+)$"
   for other in pairs(sender.numbers) do
     if bare == other or other:match "^arn:.*table/(.+)$" == name then
-      usage.raise(("%s: %s and %s may be the same table; call it by one name, or use two ARNs"):format(method, other, name))
+      usage.raise(("%s: %s and %s may be the same table; use one name for it, or two ARNs"):format(method, other, name))
     end
   end
 end
