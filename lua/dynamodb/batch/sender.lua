@@ -42,6 +42,11 @@ end
 
 -- ---------------------------------------------------------------------------------------------------- sender ----
 
+---@class dynamodb.BatchHelper    a task that sends
+---@field task dynamodb.Task?      once it has waited for the first time
+---@field id integer?              of the request that it has under way
+---@field lost boolean?            nobody waits for it any more
+
 ---@class dynamodb.BatchSender    one batch on its way
 ---@field client dynamodb.Client
 ---@field operation "BatchWriteItem"|"BatchGetItem"
@@ -59,11 +64,6 @@ end
 ---@field proven boolean          have those of the last renewal been accepted?
 ---@field refused table[]         what could not be added
 ---@field cause any               what ended it
----
----@class dynamodb.BatchHelper    a task that sends
----@field task dynamodb.Task?      once it has waited for the first time
----@field id integer?              of the request that it has under way
----@field lost boolean?            nobody waits for it any more
 local sender_methods = {}
 local sender_mt = { __index = sender_methods }
 
