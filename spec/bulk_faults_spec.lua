@@ -174,13 +174,16 @@ describe("put_all", function()
     it("goes on with new credentials when the old ones expire, with concurrency " .. concurrency, function()
       local db = connect(function(request, runtime)
         local delay = 0.05 + #runtime.requests % 4 * 0.01
-        if request.head:find "Credential=K1/" and runtime:now() >= 0.25 then
+        local now = runtime:now()
+        if request.head:find "Credential=K1/" and now >= 0.25 or request.head:find "Credential=K2/" and now >= 0.45 then
           return { status = 400, delay = delay, body = '{"__type":"x#ExpiredTokenException","message":"expired"}' }
         end
         return { body = "{}", delay = delay }
       end, {
         credentials = function(runtime)
-          return { access_key_id = runtime:now() >= 0.3 and "K2" or "K1", secret_access_key = "b", session_token = "t" }
+          local now = runtime:now()
+          local id = now >= 0.5 and "K3" or now >= 0.3 and "K2" or "K1"
+          return { access_key_id = id, secret_access_key = "b", session_token = "t" }
         end,
       })
       local report = assert(db:table("t", PK):put_all(numbered(1000), { concurrency = concurrency }))
@@ -251,6 +254,20 @@ describe("put_all", function()
     end))
     for _, seconds in ipairs(runtime.slept) do assert.is_true(seconds > 0) end
     assert.equal(125, #runtime.requests * 25)
+  end)
+
+  it("waits quietly while a helper is in the iterator", function()
+    local db, runtime = connect(function(_, runtime)
+      return { body = "{}", delay = #runtime.requests == 4 and 1 or 0.1 } -- the fourth is the caller's own
+    end)
+    local items, pulled = numbered(200), 0
+    assert(db:table("t", PK):put_all(function()
+      pulled = pulled + 1
+      if pulled == 110 then runtime:wait(5) end
+      return items()
+    end))
+    for _, seconds in ipairs(runtime.slept) do assert.is_true(seconds > 0) end
+    assert.is_true(runtime:now() < 6)
   end)
 
   it("pulls one item after the other, though several helpers send", function()
