@@ -16,6 +16,7 @@ local function connect(world, options)
   }
   local fields = {
     region = "local", access_key_id = "a", secret_access_key = "b", runtime = runtime,
+    retry = { random = model.random(7) },
   }
   for name, value in pairs(options or {}) do fields[name] = value end
   return dynamodb.connect(fields), runtime
@@ -128,6 +129,15 @@ describe("put_all, delete_all and db:batch", function()
     end, { budget = 20000, progress = function(counts) most = math.max(most, counts.bytes) end }))
     assert.equal(300, report.done)
     assert.is_true(most <= 20000)
+  end)
+
+  it("wait for room instead of asking for it again and again", function()
+    local db = connect(new_world { throttle = 0.5 })
+    local t = db:table("t", { partition = "pk" })
+    local report = assert(db:batch(function(b)
+      for i = 1, 60 do b:put(t, { pk = "p" .. i, x = ("x"):rep(i % 3 * 150) }) end
+    end, { budget = 1000 }))
+    assert.equal(60, report.done)
   end)
 
   it("end at the deadline, with the rest in the report", function()

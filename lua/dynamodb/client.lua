@@ -26,6 +26,7 @@ local client_mt = { __name = "dynamodb.Client", __index = client_methods }
 ---@field capacity "none"|"total"|"indexes"
 ---@field retry_ambiguous boolean
 ---@field retry userdata              core.retry: what all its calls share
+---@field random (fun(): number)?     where jitter comes from, if not from the system
 ---@field problem string?            what is wrong with the environment; every call says so
 ---@field hooks table<string, function>
 ---@field user_agent string
@@ -185,6 +186,15 @@ local function retry_policy(options, environment)
   return policy, problem
 end
 
+--- The source of jitter that the caller gave for retries: batches wait by it, too.
+---@param retry table?
+---@return (fun(): number)?
+local function given_random(retry)
+  local random = retry and retry.random
+  if type(random) ~= "number" then return random end
+  return function() return random end
+end
+
 local MAX_RESPONSE = 32 * 2 ^ 20 -- bytes of an answer, as sent or inflated
 
 --- Makes a client. No I/O is done: the environment is read, files and network wait for the first call.
@@ -203,6 +213,7 @@ local function connect(options)
   local policy, problem = retry_policy(options, environment)
   return setmetatable({
     retry = policy,
+    random = given_random(options.retry),
     problem = problem,
     hooks = {
       before_send = options.before_send,

@@ -1,5 +1,6 @@
 -- The examples, as they stand; each checks itself and ends with an error if something is not as it says.
 local engine = require "spec.support.engine"
+local process = require "spec.support.process"
 
 local function load_in(path, environment)
   if not rawget(_G, "setfenv") then return assert(loadfile(path, "t", environment)) end
@@ -23,5 +24,51 @@ describe("examples/errors.lua", function()
     local output = run "examples/errors.lua"
     assert.matches("done at the third time: balance 152", output, 1, true)
     assert.matches("nobody there%s+busy", output)
+  end)
+end)
+
+describe("examples/", function()
+  if not engine.endpoint then
+    return it("need an engine", function() pending "no engine: run through tools/engine.sh" end)
+  end
+  local db, table_name
+
+  setup(function()
+    db = engine.connect()
+    table_name = engine.create_table(db, { "pk:S", "sk:S" })
+  end)
+
+  teardown(function()
+    engine.drop_table(db, table_name)
+    db:close()
+  end)
+
+  -- Runs one as a program of its own.
+  local function start(path, argument)
+    local code, output, errors = process.run {
+      process.lua, path, argument, env = { AWS_ENDPOINT_URL = engine.endpoint },
+    }
+    assert.equal(0, code, errors)
+    return output
+  end
+
+  it("batch.lua runs", function()
+    local output = start("examples/batch.lua", table_name)
+    assert.matches("250 users written in %d+ requests", output)
+    assert.matches("3%s+User 250\n4%s+no such user", output)
+    assert.matches("250 users deleted", output)
+    assert.same({}, assert(db:call("Scan", { TableName = table_name })).Items)
+  end)
+
+  it("transfer.lua runs", function()
+    if engine.name == "dynalite" then return pending "dynalite has no transactions" end
+    local output = start "examples/transfer.lua"
+    assert.matches("10500 in all", output)
+    assert.matches("transfer rent was made before", output)
+  end)
+
+  it("unique.lua runs", function()
+    if engine.name == "dynalite" then return pending "dynalite has no transactions" end
+    assert.matches("eve registers Ada@Example.com +the address is taken", start "examples/unique.lua")
   end)
 end)

@@ -247,26 +247,3 @@ describe("versions", function()
     assert.same({ 60, 60 }, { item.n, item.v })
   end)
 end)
-
-describe("examples/", function()
-  local function run(name)
-    if engine.name == "dynalite" then return pending "dynalite has no transactions" end
-    local code, output, errors = process.run { process.lua, "examples/" .. name,
-      env = { AWS_ENDPOINT_URL = engine.endpoint } }
-    assert.equal(0, code, errors)
-    return output
-  end
-
-  it("transfer.lua runs", function()
-    local output = run "transfer.lua"
-    if not output then return end
-    assert.matches("10500 in all", output)
-    assert.matches("transfer rent was made before", output)
-  end)
-
-  it("unique.lua runs", function()
-    local output = run "unique.lua"
-    if not output then return end
-    assert.matches("eve registers Ada@Example.com +the address is taken", output)
-  end)
-end)

@@ -16,7 +16,8 @@
 ---   error_500         answers InternalServerError; in half of the cases the engine has done it (`error_500_applied`)
 ---   error_503         answers ServiceUnavailable
 ---   leftovers         of a batch: the engine gets a part, the rest comes back as unprocessed (`leftover_items`)
----   conflict          of a transaction: TransactionCanceledException, TransactionConflict for one of its items
+---   conflict          of a transaction: TransactionCanceledException, TransactionConflict for one of its items; not
+---                     when the engine has done what the request's token stands for
 ---   conflict_single   of PutItem, UpdateItem, DeleteItem: TransactionConflictException
 ---   in_progress       of a writing transaction: TransactionInProgressException
 --- `only = { "BatchWriteItem", … }` spares all other operations; those that manage tables are always spared. What a

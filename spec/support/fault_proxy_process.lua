@@ -6,6 +6,7 @@ local socket = require "socket"
 local engine = { host = arg[1], port = tonumber(arg[2]) }
 
 local settings, counts, seen -- what `configure` sets, what happened, how often each request came
+local applied = {}           -- the tokens of transactions that the engine has done
 
 local function reset(given)
   settings = { seed = 1, faults = {}, delay = { 0.001, 0.02 }, only = nil, next = {} }
@@ -246,6 +247,8 @@ local function forward(client, head, body)
     client.upstream = nil
   end
   if not reply_head then count "broken" end
+  local token = reply_head and reply_head:find "^HTTP/1.1 2" and body:match '"ClientRequestToken":"([^"]*)"'
+  if token then applied[token] = true end
   return reply_head, reply
 end
 
@@ -496,6 +499,8 @@ local function serve_one(client)
   request.operation = head:match "\r\n[Xx]%-[Aa]mz%-[Tt]arget:%s*[%w_]+%.(%w+)" or "?"
   count "requests"
   local chosen, random = decide(request)
+  -- The service knows the token of what it has done, and repeats its answer.
+  if chosen == "conflict" and applied[body:match '"ClientRequestToken":"([^"]*)"' or ""] then chosen = nil end
   delayed(random)
   if not chosen then return relay(client, forward(client, head, body)) end
   count(chosen)

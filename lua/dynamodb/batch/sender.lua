@@ -88,7 +88,7 @@ local function new_sender(client, kind, options)
     limits = client.limits,
     capacity = client.capacity ~= "none" or options.wcu ~= nil or options.rcu ~= nil,
     options = client.values,
-    random = options.random,
+    random = client.random,
   }
   return setmetatable({
     client = client,
@@ -335,7 +335,7 @@ function sender_methods:make_room(must)
   local before = self.engine:report().bytes
   repeat
     local wait = self:work(must)
-    -- What did not fit may be larger than what is wanted.
+    -- A request that could be fuller is not yet room for an operation that did not fit.
     local enough = not must and self.engine:wants() or self.engine:report().bytes < before
     if not enough and not self.engine:stopped() then self:pause(wait) end
   until enough or self.engine:stopped()
