@@ -58,23 +58,55 @@ end
 local writer_methods = {}
 local writer_mt = { __name = "dynamodb.BatchWriter", __index = writer_methods }
 
-local function is_table_object(value)
-  return type(value) == "table" and type(value.client) == "table" and type(value.name) == "string"
+--- Raises unless operations can be added and the table is one of the client's.
+---@param sender dynamodb.BatchSender
+---@param tbl any
+---@param method string
+local function check_table(sender, tbl, method)
+  if not sender or not sender.open then usage.raise(method .. ": the batch is over") end
+  local mt = type(tbl) == "table" and getmetatable(tbl)
+  if not mt or mt.__name ~= "dynamodb.Table" then
+    usage.raise(method .. ": the first argument must be a table, db:table(…)")
+  end
+  if tbl.client ~= sender.client then usage.raise(method .. ": the table is another client's") end
+end
+
+--- Raises if a table is written by its name here and by an ARN there. They may be one table, where operations on one
+--- item would overtake each other, or two of different accounts.
+---@param sender dynamodb.BatchSender
+---@param name string
+---@param method string
+local function check_name(sender, name, method)
+  local bare = name:match "^arn:.*table/(.+)$"
+  for other in pairs(sender.numbers) do
+    if bare == other or other:match "^arn:.*table/(.+)$" == name then
+      usage.raise(("%s: %s and %s may be the same table; use one name for it, or two ARNs"):format(method, other, name))
+    end
+  end
+end
+
+--- The engine's number of a table.
+---@param sender dynamodb.BatchSender
+---@param tbl dynamodb.Table
+---@param method string
+---@return integer
+local function number_of(sender, tbl, method)
+  local name = tbl.name
+  if sender.numbers[name] then return sender.numbers[name] end
+  local keys, err = tbl:keys { deadline = sender.options.deadline }
+  if not keys then error(err, 0) end
+  if sender.numbers[name] then return sender.numbers[name] end -- another task was faster
+  check_name(sender, name, method)
+  return sender:register(tbl, keys)
 end
 
 local function write(writer, tbl, op, given)
   local sender = writer.sender
   local method = "batch:" .. op
-  if not sender or not sender.open then usage.raise(method .. ": the batch is over") end
-  if not is_table_object(tbl) then usage.raise(method .. ": the first argument must be a table, db:table(…)") end
+  check_table(sender, tbl, method)
   usage.check_type(given, "table", op == "put" and "item" or "key")
   refuse_versioned(tbl, method)
-  local number = sender.numbers[tbl]
-  if not number then
-    local keys, err = tbl:keys { deadline = sender.options.deadline }
-    if not keys then error(err, 0) end
-    number = sender:register(tbl, keys)
-  end
+  local number = number_of(sender, tbl, method)
   while not sender:add(number, op, given) do
     sender:make_room(true)
     if sender.engine:stopped() then

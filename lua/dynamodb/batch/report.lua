@@ -11,16 +11,26 @@ local function with_names(sender, list)
   return list
 end
 
---- What was refused, by the service or before it was sent.
+--- What the service refused, in the order of its answers.
 ---@param sender dynamodb.BatchSender
 ---@return table[]
-function report.failures(sender)
-  local list = sender.engine:failures()
-  for _, failure in ipairs(sender.refused) do
+function report.refused_by_service(sender) return with_names(sender, sender.engine:failures()) end
+
+--- What was refused before it was sent, in the order of the input.
+---@param sender dynamodb.BatchSender
+---@return table[]
+function report.refused_before(sender) return with_names(sender, sender.refused) end
+
+--- Both, as many as are told.
+---@param sender dynamodb.BatchSender
+---@return table[]
+local function failures(sender)
+  local list = report.refused_by_service(sender)
+  for _, failure in ipairs(report.refused_before(sender)) do
     if #list >= sender.max_failed then break end
     list[#list + 1] = failure
   end
-  return with_names(sender, list)
+  return list
 end
 
 ---@param sender dynamodb.BatchSender
@@ -28,7 +38,7 @@ end
 local function account(sender)
   local sum = sender.engine:report()
   sum.bytes, sum.sent = nil, nil
-  sum.failures = report.failures(sender)
+  sum.failures = failures(sender)
   sum.stopped = sender.engine:stopped()
   local capacity = {}
   for number, units in ipairs(sum.capacity) do
@@ -61,10 +71,6 @@ end
 ---@return dynamodb.BatchReport
 ---@return dynamodb.Error?
 function report.finish(sender)
-  if sender.held ~= nil then
-    sender:add(sender.number, sender.op, sender.held, true)
-    sender.held = nil
-  end
   local sum = account(sender)
   sender.engine:close()
   if sum.failed == 0 and sum.unprocessed == 0 and sender.cause == nil then return sum end

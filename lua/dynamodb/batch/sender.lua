@@ -24,9 +24,9 @@ end
 
 --- What the engine is told of a failed request.
 ---@param err dynamodb.Error
----@param renewed boolean    were other credentials tried just before?
+---@param hopeless boolean    were these credentials the newest, and never accepted?
 ---@return string class
-local function class_of(err, renewed)
+local function class_of(err, hopeless)
   local stem = err.code:gsub("Exception$", "")
   if NO_TABLE[stem] then return "no_table" end
   if err.code == "DeadlineExceeded" then return "transient" end
@@ -35,28 +35,43 @@ local function class_of(err, renewed)
   if class == "throttling" then return "throttling" end
   if class == "transient" or class == "modelled" then return "transient" end
   -- Another clock or other credentials may help: the policy knows whether it has them.
-  if class and (err.stopped_by or class == "expired" and not renewed) then return "transient" end
+  if class and (err.stopped_by or class == "expired" and not hopeless) then return "transient" end
   if class or HOPELESS[stem] or not err.status or err.status == 401 or err.status == 403 then return "fatal" end
   return "refused"
 end
 
 -- ---------------------------------------------------------------------------------------------------- sender ----
 
+---@class dynamodb.BatchHelper    a task that sends
+---@field task dynamodb.Task?      once it has waited for the first time
+---@field id integer?              of the request that it has under way
+---@field lost boolean?            nobody waits for it any more
+
 ---@class dynamodb.BatchSender    one batch on its way
 ---@field client dynamodb.Client
 ---@field operation "BatchWriteItem"|"BatchGetItem"
 ---@field engine userdata         core.batch
 ---@field tables dynamodb.Table[] by the engine's numbers
----@field numbers table<dynamodb.Table, integer>
+---@field numbers table<string, integer>    by the tables' names
 ---@field open boolean            may more input come? Then only full requests are sent
 ---@field pull function?          gives the next item, if they are pulled
 ---@field held table?             pulled, but there is no room for it yet
----@field slots table<integer, table>    helpers: tasks
----@field active integer          how many send, the loop itself included
+---@field helpers table<dynamodb.BatchHelper, true>
+---@field under_way integer       requests
+---@field shared boolean          may helpers pull, too? Not beside a coroutine of the program's: its items may come by
+---                               yielding out of that one
+---@field renewals integer        how often credentials were found expired
+---@field proven boolean          have those of the last renewal been accepted?
 ---@field refused table[]         what could not be added
 ---@field cause any               what ended it
 local sender_methods = {}
 local sender_mt = { __index = sender_methods }
+
+--- Is this the main program, where nothing can yield to the program's own scheduler?
+local function in_main_program()
+  local thread, is_main = coroutine.running()
+  return thread == nil or is_main == true
+end
 
 ---@param client dynamodb.Client
 ---@param kind "write"|"get"
@@ -85,12 +100,14 @@ local function new_sender(client, kind, options)
     max_failed = options.max_failed or 100,
     tables = {}, numbers = {},
     open = true,
-    slots = {}, active = 1,
-    refused = {}, told = 0,
+    helpers = {}, under_way = 0,
+    shared = in_main_program(),
+    renewals = 0, proven = true,
+    refused = {}, told = 0, told_refused = 0,
   }, sender_mt)
 end
 
---- The engine's number of a table.
+--- The engine's number of a table. Each name has one: in a request a table must not stand twice.
 ---@param tbl dynamodb.Table
 ---@param keys dynamodb.Schema
 ---@param extra table?    members, consistent
@@ -103,13 +120,14 @@ function sender_methods:register(tbl, keys, extra)
     members = extra.members, consistent = extra.consistent,
   }
   self.tables[number] = tbl
-  self.numbers[tbl] = number
+  self.numbers[tbl.name] = number
   return number
 end
 
 --- Nothing new is sent; what is under way is waited for.
 ---@private
 function sender_methods:interrupt(cause)
+  if cause == nil then cause = "nil was raised" end
   if self.cause == nil then self.cause = cause end
   self.open, self.pull = false, nil
   self.engine:stop()
@@ -165,96 +183,148 @@ function sender_methods:feed()
   self.feeding = false
 end
 
+--- Tells the program what failed since it was told the last time.
+local function tell_failures(self)
+  local on_failed = self.options.on_failed
+  if not on_failed then return end
+  local failures = reports.refused_by_service(self)
+  while self.told < #failures do
+    self.told = self.told + 1
+    on_failed(failures[self.told])
+  end
+  local refused = reports.refused_before(self)
+  while self.told_refused < #refused do
+    self.told_refused = self.told_refused + 1
+    on_failed(refused[self.told_refused])
+  end
+end
+
 --- Calls what the program gave for being told; what it raises ends the batch.
 local function tell(self)
-  local on_failed, progress = self.options.on_failed, self.options.progress
+  local progress = self.options.progress
   local ok, cause = pcall(function()
-    if on_failed then
-      local failures = reports.failures(self)
-      while self.told < #failures do
-        self.told = self.told + 1
-        on_failed(failures[self.told])
-      end
-    end
+    tell_failures(self)
     if progress then progress(self.engine:report()) end
   end)
   if not ok then self:interrupt(cause) end
 end
 
---- One request, there and back.
+--- What the engine is told of a request that failed.
+---@param err dynamodb.Error
+---@param renewals integer    how many there had been when it was sent
+---@return table outcome
 ---@private
-function sender_methods:exchange(id, body)
-  local reply, err = self.client:perform(self.operation, {}, { deadline = self.options.deadline },
-    { body = body, raw = true, max_attempts = 1, resend = true, repeatable = true })
-  local outcome = { body = reply }
-  if err then
-    local class = class_of(err, self.renewed)
-    outcome = { class = class, code = err.code, message = err.message, retry_after = err.retry_after }
-    self.last_error, self.renewed = err, core.classify(err.status, err.code) == "expired"
-    if outcome.class == "fatal" and self.cause == nil then self.cause = err end
+function sender_methods:outcome_of(err, renewals)
+  local newest = renewals == self.renewals
+  local class = class_of(err, newest and not self.proven)
+  if newest and core.classify(err.status, err.code) == "expired" then
+    self.renewals, self.proven = renewals + 1, false
   end
-  if reply then self.renewed = false end
+  self.last_error = err
+  if class == "fatal" and self.cause == nil then self.cause = err end
+  return { class = class, code = err.code, message = err.message, retry_after = err.retry_after }
+end
+
+--- A request whose fate nobody knows goes back to the engine.
+local function give_back(self, id)
+  self.under_way = self.under_way - 1
+  self.engine:done(id, { class = "transient", code = "Interrupted", message = "it was left" }, self.runtime:now())
+end
+
+--- One request, there and back.
+---@param id integer
+---@param body string
+---@param helper dynamodb.BatchHelper?    who sends it, if not the caller
+---@private
+function sender_methods:exchange(id, body, helper)
+  local renewals = self.renewals
+  if helper then helper.id = id end
+  local ok, reply, err = pcall(self.client.perform, self.client, self.operation, {},
+    { deadline = self.options.deadline },
+    { body = body, raw = true, max_attempts = 1, resend = true, repeatable = true })
+  if helper and helper.lost then return end
+  if helper then helper.id = nil end
+  if not ok then
+    self:interrupt(reply) -- a hook of the program's raised it, or the runtime was closed
+    return give_back(self, id)
+  end
+  self.under_way = self.under_way - 1
+  local outcome = err and self:outcome_of(err, renewals) or { body = reply }
+  if not err and renewals == self.renewals then self.proven = true end
   local results = self.engine:done(id, outcome, self.runtime:now())
   if self.take then self.take(results) end
   tell(self)
 end
 
 --- Sends as long as there is something to send now.
+---@param must boolean?    requests need not be full
+---@param helper dynamodb.BatchHelper?    who does it, if not the caller
 ---@return number? seconds    until there may be more; nil when all is over
 ---@private
-function sender_methods:work()
-  while true do
-    self:feed()
-    if self.open and not self.must_send and self.held == nil and self.engine:wants() then return 0 end
-    local id, body = self.engine:next(self.runtime:now())
-    if not id then return body end
-    self:enlist()
-    self:exchange(id, body)
+function sender_methods:work(must, helper)
+  while not (helper and helper.lost) do
+    if not helper or self.shared then self:feed() end
+    local full = must or not self.open or self.held ~= nil or not self.engine:wants()
+    if not full then return self.feeding and GLANCE or 0 end
+    if self.under_way >= self.concurrency then return math.huge end
+    local id, request = self.engine:next(self.runtime:now())
+    if not id then return request end
+    self.under_way = self.under_way + 1
+    if self.under_way < self.concurrency then
+      self:enlist(id, request)
+    else
+      self:exchange(id, request, helper)
+    end
   end
 end
 
---- A helper, if one is allowed: a task that sends, too.
+--- Has a helper send this request, and others after it.
 ---@private
-function sender_methods:enlist()
-  if self.active >= self.concurrency then return end
-  local slot, over = #self.slots + 1, false
-  for i = 1, self.concurrency do
-    if not self.slots[i] then
-      slot = i
-      break
-    end
-  end
-  self.active = self.active + 1
-  self.slots[slot] = true
+function sender_methods:enlist(id, request)
+  local helper = { id = id }
+  self.helpers[helper] = true
   local task = self.runtime:spawn(function()
-    local ok, problem = pcall(self.work, self)
-    if not ok and self.crash == nil then
-      self.crash = problem
-      self:interrupt(problem)
-    end
-    self.active = self.active - 1
-    self.slots[slot] = nil
-    over = true
+    local ok, problem = pcall(function()
+      self:exchange(id, request, helper)
+      self:work(false, helper)
+    end)
+    if helper.lost then return end
+    if not ok then self:interrupt(problem) end
+    self.helpers[helper] = nil
   end)
-  if not over then self.slots[slot] = task end
+  helper.task = task
 end
 
---- A helper that has not ended.
+--- A helper that can be waited for.
 ---@private
-function sender_methods:helper()
-  local _, task = next(self.slots)
-  return task
+function sender_methods:waiting_helper()
+  for helper in pairs(self.helpers) do
+    if helper.task then return helper end
+  end
+end
+
+--- Nobody waits for this helper any more: what it had under way is left over.
+---@private
+function sender_methods:abandon(helper)
+  helper.lost = true
+  self.helpers[helper] = nil
+  if helper.id then give_back(self, helper.id) end
 end
 
 --- Waits for helpers or for time to pass.
 ---@param wait number?    what `work` gave
 ---@private
 function sender_methods:pause(wait)
-  local helper = self:helper()
+  local helper = self:waiting_helper()
   if helper and (not wait or wait == math.huge) then
-    self.runtime:join(helper)
+    local ok, cause = self.runtime:join(helper.task)
+    if not ok then -- cancelled: the runtime was closed, or this is a child of the process that began
+      self:interrupt(cause)
+      self:abandon(helper)
+    end
   elseif wait then
-    self.runtime:sleep(helper and math.min(wait, GLANCE) or wait)
+    local others = helper or self.under_way > 0 or next(self.helpers)
+    self.runtime:sleep(others and math.min(wait, GLANCE) or wait)
   end
 end
 
@@ -262,35 +332,45 @@ end
 ---@param must boolean    there is no room at all: requests need not be full
 ---@private
 function sender_methods:make_room(must)
-  if not must then
-    self:enlist()
-    if self.engine:wants() then return end
-  end
-  self.must_send = must
   local before = self.engine:report().bytes
   repeat
-    local wait = self:work()
+    local wait = self:work(must)
     -- A request that could be fuller is not yet room for an operation that did not fit.
     local enough = not must and self.engine:wants() or self.engine:report().bytes < before
     if not enough and not self.engine:stopped() then self:pause(wait) end
   until enough or self.engine:stopped()
-  self.must_send = false
+end
+
+--- Works, and waits if there is more to come; false when all is over.
+local function step(self)
+  local wait = self:work()
+  local more = wait or self:waiting_helper()
+  if wait == math.huge and self.under_way == 0 and next(self.helpers) == nil then return false end
+  if more then self:pause(wait) end
+  return more
 end
 
 --- Runs until all is over.
 ---@private
 function sender_methods:run()
+  local more
   repeat
-    local ok, wait = pcall(self.work, self)
+    local ok
+    ok, more = pcall(step, self)
     if not ok then
-      self.crash = self.crash or wait
-      self:interrupt(wait)
-      wait = nil
+      self:interrupt(more)
+      if self.broken then break end
+      self.broken = true -- once more, for what helpers have under way
+      more = true
     end
-    local more = wait or self:helper()
-    if more then self:pause(wait) end
   until not more
-  if self.crash ~= nil then error(self.crash, 0) end
+  for helper in pairs(self.helpers) do self:abandon(helper) end
+  if self.held ~= nil then
+    self:add(self.number, self.op, self.held, true)
+    self.held = nil
+  end
+  local ok, cause = pcall(tell_failures, self)
+  if not ok then self:interrupt(cause) end
 end
 
 return { new = new_sender }
