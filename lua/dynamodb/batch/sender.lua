@@ -56,7 +56,7 @@ end
 ---@field open boolean            may more input come? Then only full requests are sent
 ---@field pull function?          gives the next item, if they are pulled
 ---@field held table?             pulled, but there is no room for it yet
----@field helpers table<dynamodb.BatchHelper, true>
+---@field helpers dynamodb.BatchHelper[]    the oldest first
 ---@field under_way integer       requests
 ---@field shared boolean          may helpers pull, too? Not beside a coroutine of the program's: its items may come by
 ---                               yielding out of that one
@@ -278,11 +278,17 @@ function sender_methods:work(must, helper)
   end
 end
 
+local function forget(self, helper)
+  for i, other in ipairs(self.helpers) do
+    if other == helper then return table.remove(self.helpers, i) end
+  end
+end
+
 --- Has a helper send this request, and others after it.
 ---@private
 function sender_methods:enlist(id, request)
   local helper = { id = id }
-  self.helpers[helper] = true
+  self.helpers[#self.helpers + 1] = helper
   local task = self.runtime:spawn(function()
     local ok, problem = pcall(function()
       self:exchange(id, request, helper)
@@ -290,7 +296,7 @@ function sender_methods:enlist(id, request)
     end)
     if helper.lost then return end
     if not ok then self:interrupt(problem) end
-    self.helpers[helper] = nil
+    forget(self, helper)
   end)
   helper.task = task
 end
@@ -298,7 +304,7 @@ end
 --- A helper that can be waited for.
 ---@private
 function sender_methods:waiting_helper()
-  for helper in pairs(self.helpers) do
+  for _, helper in ipairs(self.helpers) do
     if helper.task then return helper end
   end
 end
@@ -307,7 +313,7 @@ end
 ---@private
 function sender_methods:abandon(helper)
   helper.lost = true
-  self.helpers[helper] = nil
+  forget(self, helper)
   if helper.id then give_back(self, helper.id) end
 end
 
@@ -323,7 +329,7 @@ function sender_methods:pause(wait)
       self:abandon(helper)
     end
   elseif wait then
-    local others = helper or self.under_way > 0 or next(self.helpers)
+    local others = helper or self.under_way > 0 or self.helpers[1]
     self.runtime:sleep(others and math.min(wait, GLANCE) or wait)
   end
 end
@@ -345,7 +351,7 @@ end
 local function step(self)
   local wait = self:work()
   local more = wait or self:waiting_helper()
-  if wait == math.huge and self.under_way == 0 and next(self.helpers) == nil then return false end
+  if wait == math.huge and self.under_way == 0 and not self.helpers[1] then return false end
   if more then self:pause(wait) end
   return more
 end
@@ -364,7 +370,7 @@ function sender_methods:run()
       more = true
     end
   until not more
-  for helper in pairs(self.helpers) do self:abandon(helper) end
+  while self.helpers[1] do self:abandon(self.helpers[1]) end
   if self.held ~= nil then
     self:add(self.number, self.op, self.held, true)
     self.held = nil
