@@ -2,11 +2,13 @@
 ** dynamodb.core: puts the module together.
 */
 #include "batch.h"
+#include "bucket.h"
 #include "bytes.h"
 #include "decode.h"
 #include "encode.h"
 #include "options.h"
 #include "retry.h"
+#include "seal.h"
 #include "shapes.h"
 #include "signer.h"
 #include "state.h"
@@ -31,6 +33,8 @@ static int build_module (lua_State *L) {
   bytes_register(L);
   transaction_register(L);
   batch_register(L);
+  bucket_register(L);
+  seal_register(L);
   export_metatable(L, MT_LIST, "list_mt");
   export_metatable(L, MT_SET, "set_mt");
   export_metatable(L, MT_RAW, "raw_mt");

@@ -327,6 +327,49 @@ function core.base64(bytes) end
 ---@return string? message
 function core.unbase64(text) end
 
+--- A URL-safe text of some bytes, for what leaves the program and comes back. It carries a tag (HMAC-SHA-256, 16 bytes)
+--- over the context and the bytes: a signature if there are keys; else everybody can make it, and it only tells a text
+--- that was made for another context or was damaged. Signed is not secret.
+---@param bytes string
+---@param context string      what the text is for; not part of it
+---@param keys? string[]      up to 8; the first one signs
+---@return string text        letters, digits, "-" and "_"
+function core.seal(bytes, context, keys) end
+
+--- The bytes of a sealed text. With keys it must be signed with one of them; that is checked first, in constant time.
+---@param text string
+---@param context string
+---@param keys? string[]
+---@return string? bytes
+---@return "malformed"|"unsigned"|"signed"|"foreign"|"out of memory"|nil verdict    why not; "foreign" is one that was
+---                           changed, made for another context, or signed with another key
+function core.unseal(text, context, keys) end
+
+---@class dynamodb.Bucket
+--- A token bucket of capacity units a second, that may owe: a request is charged what it will probably cost, and settled
+--- when that is known. It starts with one second's worth and never holds more.
+local bucket = {}
+
+--- A token bucket.
+---@param rate number    units a second
+---@param now number     seconds on a clock that only goes forward
+---@return dynamodb.Bucket
+function core.bucket(rate, now) end
+
+--- Seconds until it is out of debt; 0: a request may go.
+---@param now number
+---@return number
+function bucket:wait(now) end
+
+--- Takes an estimate, which may leave a debt.
+---@param units number
+function bucket:charge(units) end
+
+--- Corrects a charge by what the service reported.
+---@param charged number
+---@param consumed number
+function bucket:settle(charged, consumed) end
+
 --- One header of a raw response head; the first if there are several.
 ---@param head string
 ---@param name string    in lower case
