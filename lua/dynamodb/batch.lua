@@ -2,7 +2,7 @@
 local core = require "dynamodb.core"
 local expression = require "dynamodb.expression"
 local input = require "dynamodb.batch.input"
-local path = require "dynamodb.expression.path"
+local projection = require "dynamodb.expression.projection"
 local reports = require "dynamodb.batch.report"
 local senders = require "dynamodb.batch.sender"
 local usage = require "dynamodb.usage"
@@ -159,21 +159,9 @@ end
 local function get_members(attributes, keys, consistent)
   local params, unwanted = { ConsistentRead = consistent or nil }, {}
   if attributes ~= nil then
-    local wanted, whole = {}, {}
-    for i, attribute in ipairs(attributes) do
-      wanted[i] = attribute
-      local segments = path.is_path(attribute) and attribute
-        or type(attribute) == "string" and path.parse(attribute, "attributes")
-      if segments and #segments == 1 then whole[segments[1]] = true end
-    end
-    local builder = expression.new()
-    builder:projection(attributes) -- what is wrong with it is told in the caller's terms
-    builder = expression.new()
-    for _, name in ipairs { keys.partition, keys.sort } do
-      if not whole[name] then
-        wanted[#wanted + 1], unwanted[#unwanted + 1] = path.new(name), name
-      end
-    end
+    expression.new():projection(attributes) -- what is wrong with it is told in the caller's terms
+    local builder, wanted = expression.new(), nil
+    wanted, unwanted = projection.with(attributes, { keys.partition, keys.sort })
     params.ProjectionExpression = builder:projection(wanted)
     builder:finish(params)
   end

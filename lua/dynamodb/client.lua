@@ -1,6 +1,7 @@
 --- A client: what was configured at connect, and `call` for every operation of the API.
 local batch = require "dynamodb.batch"
 local core = require "dynamodb.core"
+local cursors = require "dynamodb.cursor"
 local config = require "dynamodb.config"
 local endpoint = require "dynamodb.endpoint"
 local errors = require "dynamodb.error"
@@ -20,6 +21,9 @@ local client_mt = { __name = "dynamodb.Client", __index = client_methods }
 ---@field region dynamodb.Setting?
 ---@field provider table            of credentials
 ---@field values userdata?          core.options: how values are written and read
+---@field rounds_numbers boolean     are decoded numbers not what they were on the wire?
+---@field cursor_keys string[]?
+---@field in_lambda boolean
 ---@field strict boolean
 ---@field limits boolean            refuse what is surely over a quota
 ---@field timeout number|false      seconds for one call in all
@@ -60,6 +64,7 @@ local OPTIONS = {
   limits = "boolean",
   retry_ambiguous = "boolean",
   retry = "table",
+  cursor_keys = "table",
   before_send = "function",
   after_response = "function",
   on_retry = "function",
@@ -209,6 +214,7 @@ local function connect(options)
     local _, message = endpoint.parse(options.endpoint)
     if message then usage.raise("connect: endpoint " .. message) end
   end
+  if options.cursor_keys then cursors.check_keys(options.cursor_keys, "connect: cursor_keys") end
   local environment = config.snapshot()
   local policy, problem = retry_policy(options, environment)
   return setmetatable({
@@ -229,6 +235,9 @@ local function connect(options)
     endpoints = {}, -- by service, parsed; filled at the first call
     provider = choose_provider(options, environment),
     values = value_options(options),
+    rounds_numbers = options.numbers == "native" or options.numbers == "string",
+    cursor_keys = options.cursor_keys,
+    in_lambda = environment.AWS_LAMBDA_FUNCTION_NAME ~= nil,
     strict = options.strict ~= false,
     limits = options.limits ~= false,
     timeout = options.timeout == nil and 30 or options.timeout,

@@ -47,4 +47,16 @@ function options.check_token(token, name)
   end
 end
 
+local CAPACITY = { none = "NONE", total = "TOTAL", indexes = "INDEXES" }
+
+--- What is asked about the capacity that an operation consumes: the option, else the client's.
+---@param client dynamodb.Client
+---@param given table
+---@return string?    as DynamoDB spells it; nil for nothing
+function options.capacity(client, given)
+  local capacity = given.capacity or client.capacity
+  if not CAPACITY[capacity] then usage.raise('capacity must be "none", "total" or "indexes"') end
+  return capacity ~= "none" and CAPACITY[capacity] or nil
+end
+
 return options

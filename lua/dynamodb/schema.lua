@@ -145,6 +145,20 @@ function schema.from_description(description)
   return made
 end
 
+---@param target dynamodb.Table
+---@param options table    timeout and deadline are taken
+---@return dynamodb.Schema?
+---@return dynamodb.Error?
+local function describe(target, options)
+  local limits = { timeout = options.timeout, deadline = options.deadline }
+  local answer, err = target.client:perform("DescribeTable", { TableName = target.name }, limits)
+  if not answer then return nil, err end
+  local made = schema.from_description(answer.Table)
+  if made then return made end
+  local message = "the description has no key schema"
+  return nil, errors.new { code = "ResponseError", message = message, operation = "DescribeTable", sent = true }
+end
+
 --- The keys of a table: declared, or described at the first need and kept.
 ---@param target dynamodb.Table
 ---@param options table    timeout and deadline are taken
@@ -152,15 +166,30 @@ end
 ---@return dynamodb.Error?
 function schema.known(target, options)
   if target.schema then return target.schema end
-  local limits = { timeout = options.timeout, deadline = options.deadline }
-  local answer, err = target.client:perform("DescribeTable", { TableName = target.name }, limits)
-  if not answer then return nil, err end
-  target.schema = schema.from_description(answer.Table)
-  if not target.schema then
-    local message = "the description has no key schema"
-    return nil, errors.new { code = "ResponseError", message = message, operation = "DescribeTable", sent = true }
+  local err
+  target.schema, err = describe(target, options)
+  return target.schema, err
+end
+
+--- The parts of the key that is read by: an index's, declared or described at the first need, or the table's own.
+---@param target dynamodb.Table    whose keys are known
+---@param name string?             of the index
+---@param options table            timeout and deadline are taken
+---@return dynamodb.IndexSchema?
+---@return dynamodb.Error?
+function schema.index(target, name, options)
+  local own = target.schema
+  if not name then return { partition = { own.partition }, sort = { own.sort } } end
+  if not own.indexes[name] then
+    local described, err = describe(target, options)
+    if not described then return nil, err end
+    for index, keys in pairs(described.indexes) do own.indexes[index] = own.indexes[index] or keys end
+    for attribute, key_type in pairs(described.types) do own.types[attribute] = own.types[attribute] or key_type end
   end
-  return target.schema
+  if own.indexes[name] then return own.indexes[name] end
+  return nil, errors.new {
+    code = "ValidationException", message = "the table has no index of that name: " .. name, operation = "DescribeTable",
+  }
 end
 
 return schema

@@ -1,8 +1,10 @@
 --- One table: reading and writing single items.
 local batch = require "dynamodb.batch"
 local expression = require "dynamodb.expression"
+local index = require "dynamodb.index"
 local key = require "dynamodb.key"
 local option_rules = require "dynamodb.options"
+local query = require "dynamodb.query"
 local repeat_safe = require "dynamodb.repeat_safe"
 local request = require "dynamodb.request"
 local schema = require "dynamodb.schema"
@@ -59,8 +61,6 @@ local RETURNS = {
   UpdateItem = set_of("NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW"),
 }
 
-local CAPACITY = { none = "NONE", total = "TOTAL", indexes = "INDEXES" }
-
 ---@param operation string
 ---@param wanted any    the option `returns`
 ---@return string?      as DynamoDB spells it; nil if nothing is to be returned
@@ -77,16 +77,6 @@ local function check_returns(operation, wanted)
   return name ~= "NONE" and name or nil
 end
 
---- What is asked about the capacity that an operation consumes.
----@param self dynamodb.Table
----@param options table
----@return string?
-local function capacity_of(self, options)
-  local capacity = options.capacity or self.client.capacity
-  if not CAPACITY[capacity] then usage.raise('capacity must be "none", "total" or "indexes"') end
-  return capacity ~= "none" and CAPACITY[capacity] or nil
-end
-
 --- Sends a write, by itself or as a transaction of its own.
 ---@param self dynamodb.Table
 ---@param operation "PutItem"|"UpdateItem"|"DeleteItem"
@@ -97,7 +87,7 @@ end
 ---@return dynamodb.Meta?
 local function send(self, operation, made, options)
   local params, returns = made.params, check_returns(operation, options.returns)
-  local capacity = capacity_of(self, options)
+  local capacity = option_rules.capacity(self.client, options)
   if options.idempotent then
     if returns then usage.raise("returns: an idempotent write is a transaction, which returns no items") end
     return transaction.single(self, operation, made, options, capacity)
@@ -144,7 +134,7 @@ function table_methods:get(item_key, options)
     TableName = self.name,
     Key = item_key,
     ConsistentRead = options.consistent,
-    ReturnConsumedCapacity = capacity_of(self, options),
+    ReturnConsumedCapacity = option_rules.capacity(self.client, options),
   }
   if options.attributes ~= nil then
     local builder = expression.new()
@@ -216,6 +206,48 @@ end
 function table_methods:delete(item_key, options)
   options = option_rules.check(options, WRITING, "delete")
   return send(self, "DeleteItem", write.delete(self, item_key, options), options)
+end
+
+--- Items of one partition, in the order of the sort key.
+---
+--- | option | meaning |
+--- | --- | --- |
+--- | `where` | a filter: condition as table, operator or text (`names`, `values`); what it leaves out is read, and billed |
+--- | `attributes` | a list of paths; the keys are read as well, since cursors are made of them |
+--- | `limit` | items to give out at most |
+--- | `page_size` | items that a request reads at most (DynamoDB's Limit); 1 MB by default |
+--- | `max_pages` | requests at most; `cursor` says where it stopped |
+--- | `reverse` | boolean: the last one first |
+--- | `consistent` | boolean; not for global indexes |
+--- | `cursor` | where to go on: of `query:cursor()`, of a page, of an error |
+--- | `cursor_keys` | a list of secrets of 16 bytes or more that sign cursors, the current one first; the client's |
+--- | `prefetch` | boolean: one page is fetched ahead; yes, but not in nginx and Lambda |
+--- | `rcu` | capacity units a second that it may consume |
+--- | `capacity` | "total", "indexes" or "none" |
+--- | `timeout`, `deadline` | seconds for all of it, or a time on `db:now()`; none by default (each request has its own) |
+---@param keys table|string    `{ pk = value }`, and if wanted a condition on the sort key: a value, or `e.begins_with`,
+---                            `e.between`, `e.lt`, `e.le`, `e.gt`, `e.ge`. Or a KeyConditionExpression as text, with the
+---                            options names and values
+---@param options table?
+---@return dynamodb.Query      an iterator: `for item in table:query { … } do`
+function table_methods:query(keys, options)
+  return query.new(self, nil, "Query", keys, options)
+end
+
+--- All items, in no order.
+---@param options table?    as for `query` without reverse, and: segments (a number: so many parts are read at the same
+---                         time), concurrency (how many of them; 16), segment (reads only that one of the segments, for
+---                         programs that share the work)
+---@return dynamodb.Query   an iterator: `for item in table:scan() do`
+function table_methods:scan(options)
+  return query.new(self, nil, "Scan", nil, options)
+end
+
+--- An index of the table. No request is made; an index that was not declared is described when it is needed.
+---@param name string    its name in DynamoDB
+---@return dynamodb.Index
+function table_methods:index(name)
+  return index.new(self, name)
 end
 
 --- Puts many items, over whatever is there, 25 to a request; what the service leaves over is sent again. Of several
