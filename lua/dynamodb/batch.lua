@@ -160,9 +160,9 @@ local function get_members(attributes, keys, consistent)
   local params, unwanted = { ConsistentRead = consistent or nil }, {}
   if attributes ~= nil then
     expression.new():projection(attributes) -- what is wrong with it is told in the caller's terms
-    local builder, wanted = expression.new(), nil
-    wanted, unwanted = projection.with(attributes, { keys.partition, keys.sort })
-    params.ProjectionExpression = builder:projection(wanted)
+    attributes, unwanted = projection.with(attributes, { keys.partition, keys.sort })
+    local builder = expression.new()
+    params.ProjectionExpression = builder:projection(attributes)
     builder:finish(params)
   end
   if next(params) == nil then return "", unwanted end

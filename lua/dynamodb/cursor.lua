@@ -1,6 +1,6 @@
---- Cursors: where reading goes on, as a text that can leave the program. URL-safe, bound to what it was made for (table,
---- index, partition, direction, segments), signed where there are keys. Signed is not secret: whoever has a cursor can
---- read the key in it.
+--- Cursors: where reading goes on, as a text that can leave the program. URL-safe, bound to what it was made for
+--- (table, index, partition, direction, segments), signed where there are keys. Signed is not secret: whoever has a
+--- cursor can read the key in it.
 local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
 local usage = require "dynamodb.usage"

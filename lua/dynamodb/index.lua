@@ -24,8 +24,9 @@ end
 
 --- Items of one partition of the index, in its order.
 ---@param keys table|string    partition key and, if wanted, a condition on the sort key
----@param options table?       as of `Table:query`, and hydrate (boolean: read the full items from the table, for an index
----                            that has only keys; items gone meanwhile are left out and counted in `meta().gone`)
+---@param options table?       as of `Table:query`, and hydrate (boolean: read the full items from the table, for an
+---                            index that has only keys; items gone meanwhile are left out and counted in
+---                            `meta().gone`)
 ---@return dynamodb.Query      an iterator: `for item in index:query { … } do`
 function index_methods:query(keys, options)
   return query.new(self.table, self.name, "Query", keys, options)

@@ -1,5 +1,5 @@
---- Reading many items: a query of one partition, or a scan. An object is used once; where it stopped, another one can go
---- on from its cursor.
+--- Reading many items: a query of one partition, or a scan. An object is used once; where it stopped, another one can
+--- go on from its cursor.
 local core = require "dynamodb.core"
 local cursors = require "dynamodb.cursor"
 local keys = require "dynamodb.query.keys"
@@ -321,16 +321,16 @@ local function begin(self, method)
   self.begun = true
 end
 
---- Ends the call that reads several pages: its failure tells where this call began, since what it had read is not handed
---- out.
+--- Ends the call that reads several pages: its failure tells where this call began, since what it had read is not
+--- handed out.
 local function failed(self, err)
   err.cursor = self.options.cursor
   self:close()
   return nil, err
 end
 
---- One page for a reader who will come back with its cursor: exactly `limit` items, however many requests that takes, as
---- long as there are so many; without a limit one page of the service that has any.
+--- One page for a reader who will come back with its cursor: exactly `limit` items, however many requests that takes,
+--- as long as there are so many; without a limit one page of the service that has any.
 ---@param cursor string?     of the page before; nil for the first page
 ---@return dynamodb.Page?
 ---@return dynamodb.Error?    code InvalidCursor if it is none of this query's

@@ -188,7 +188,8 @@ function schema.index(target, name, options)
   end
   if own.indexes[name] then return own.indexes[name] end
   return nil, errors.new {
-    code = "ValidationException", message = "the table has no index of that name: " .. name, operation = "DescribeTable",
+    code = "ValidationException", message = "the table has no index of that name: " .. name,
+    operation = "DescribeTable",
   }
 end
 

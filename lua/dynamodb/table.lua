@@ -212,7 +212,7 @@ end
 ---
 --- | option | meaning |
 --- | --- | --- |
---- | `where` | a filter: condition as table, operator or text (`names`, `values`); what it leaves out is read, and billed |
+--- | `where` | a filter, as table, operator or text (`names`, `values`); what it leaves out is read, and billed |
 --- | `attributes` | a list of paths; the keys are read as well, since cursors are made of them |
 --- | `limit` | items to give out at most |
 --- | `page_size` | items that a request reads at most (DynamoDB's Limit); 1 MB by default |
@@ -220,14 +220,14 @@ end
 --- | `reverse` | boolean: the last one first |
 --- | `consistent` | boolean; not for global indexes |
 --- | `cursor` | where to go on: of `query:cursor()`, of a page, of an error |
---- | `cursor_keys` | a list of secrets of 16 bytes or more that sign cursors, the current one first; the client's |
+--- | `cursor_keys` | a list of secrets of 16 bytes or more that sign cursors, the current one first |
 --- | `prefetch` | boolean: one page is fetched ahead; yes, but not in nginx and Lambda |
 --- | `rcu` | capacity units a second that it may consume |
 --- | `capacity` | "total", "indexes" or "none" |
---- | `timeout`, `deadline` | seconds for all of it, or a time on `db:now()`; none by default (each request has its own) |
+--- | `timeout`, `deadline` | seconds for all of it, or a time on `db:now()`; by default each request has its own |
 ---@param keys table|string    `{ pk = value }`, and if wanted a condition on the sort key: a value, or `e.begins_with`,
----                            `e.between`, `e.lt`, `e.le`, `e.gt`, `e.ge`. Or a KeyConditionExpression as text, with the
----                            options names and values
+---                            `e.between`, `e.lt`, `e.le`, `e.gt`, `e.ge`. Or a KeyConditionExpression as text, with
+---                            the options names and values
 ---@param options table?
 ---@return dynamodb.Query      an iterator: `for item in table:query { … } do`
 function table_methods:query(keys, options)

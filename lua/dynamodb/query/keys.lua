@@ -89,7 +89,9 @@ function keys.read(given, index, schema, limits, what)
     if given[name] == nil then
       missing = missing or name
     else
-      if missing then usage.raise(("keys.%s: the sort key is given from the left; %q is missing"):format(name, missing)) end
+      if missing then
+        usage.raise(("keys.%s: the sort key is given from the left; %q is missing"):format(name, missing))
+      end
       if range then usage.raise(("keys.%s: after %q, which is a range, nothing can follow"):format(name, range)) end
       local part = part_of(given[name], "keys." .. name)
       check_part(part, name, schema, limits)
@@ -152,9 +154,9 @@ local function side(part, value)
   return low
 end
 
---- Where does a position lie, in the order of the sort key: before everything that the condition lets through (-1), behind
---- it (1), or in its range (0)? DynamoDB refuses to start at a position outside of the range, and "the last seven days"
---- is another range with every request.
+--- Where does a position lie, in the order of the sort key: before everything that the condition lets through (-1),
+--- behind it (1), or in its range (0)? DynamoDB refuses to start at a position outside of the range, and "the last
+--- seven days" is another range with every request.
 ---@param made dynamodb.KeyCondition
 ---@param position table<string, any>
 ---@return -1|0|1

@@ -1,5 +1,5 @@
---- Capacity units a second for one reader, however many requests it has under way: each is charged what it will probably
---- cost and settled when the service has told.
+--- Capacity units a second for one reader, however many requests it has under way: each is charged what it will
+--- probably cost, and settled when the service has told.
 local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
 

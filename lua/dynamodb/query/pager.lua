@@ -30,9 +30,9 @@ end
 --- How many items the next request should read. What the caller wants at most is asked for at most, unless a filter
 --- leaves out an unknown part of it.
 local function request_limit(pager)
-  local stream, limit = pager.stream, nil
+  local stream = pager.stream
   local options = stream.options
-  limit = options.page_size
+  local limit = options.page_size
   if options.limit and not stream.plan.filtered then
     limit = math.min(limit or math.huge, math.max(1, options.limit - pager.asked))
   end

@@ -42,13 +42,15 @@ local function position_names(index, own)
   return names
 end
 
---- What cursors are bound to: everything that makes a position mean something, and nothing that may differ from page to
---- page (filters, the bounds of the sort key).
+--- What cursors are bound to: everything that makes a position mean something, and nothing that may differ from page
+--- to page (filters, the sort key's bounds).
 ---@param plan dynamodb.Plan
 ---@return string
 local function context_of(plan)
-  local parts = { plan.operation, plan.table.name, plan.params.IndexName or "", plan.reverse and "backward" or "forward",
-    ("%d/%d"):format(plan.segment or 0, plan.segments) }
+  local parts = {
+    plan.operation, plan.table.name, plan.params.IndexName or "", plan.reverse and "backward" or "forward",
+    ("%d/%d"):format(plan.segment or 0, plan.segments),
+  }
   for _, part in ipairs(plan.condition and plan.condition.partition or {}) do
     parts[#parts + 1] = part.name
     parts[#parts + 1] = core.key(part[1])
