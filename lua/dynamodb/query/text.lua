@@ -62,13 +62,10 @@ function reader_methods:value()
   return value
 end
 
---- One condition: the attribute and what is said of it.
+--- What is said of one attribute.
+---@return string name
+---@return any condition
 function reader_methods:condition()
-  if self:take "open" then
-    local name, said = self:condition()
-    self:expect("close", nil, '")"')
-    return name, said
-  end
   if self:take("function", "begins_with") then
     self:expect("open", nil, '"("')
     local name = self:name()
@@ -90,6 +87,21 @@ function reader_methods:condition()
   return name, compared(self:value())
 end
 
+--- Conditions joined by AND, any part of them in parentheses.
+---@param said table<string, any>    gets them
+function reader_methods:conditions(said)
+  repeat
+    if self:take "open" then
+      self:conditions(said)
+      self:expect("close", nil, '")"')
+    else
+      local name, condition = self:condition()
+      if said[name] ~= nil then self:refuse(("%q is spoken of twice; a range is BETWEEN"):format(name)) end
+      said[name] = condition
+    end
+  until not self:take("keyword", "AND")
+end
+
 --- Reads a text.
 ---@param source string
 ---@param names table?     the caller's aliases, with or without "#"
@@ -100,11 +112,7 @@ local function read(source, names, values)
   if not tokens then usage.raise("keys, " .. message) end
   local reader = setmetatable({ tokens = tokens, at = 1, names = names, values = values }, reader_mt)
   local said = {}
-  repeat
-    local name, condition = reader:condition()
-    if said[name] then reader:refuse(("%q is spoken of twice; a range is BETWEEN"):format(name)) end
-    said[name] = condition
-  until not reader:take("keyword", "AND")
+  reader:conditions(said)
   if reader.at <= #tokens then reader:refuse "AND or the end is expected here" end
   return said
 end
