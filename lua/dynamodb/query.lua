@@ -185,13 +185,9 @@ end
 ---@return string?
 local function here(self)
   if not self.stream then return self.options.cursor end
-  local page, position = self.current, nil
-  if page and self.at >= #page.items then
-    leave_page(self)
-    page = nil
-  end
-  if page then position = self.at == 0 and page.start or self.position end
-  local states = self.stream:states(page and page.pager, position)
+  if self.current and self.at >= #self.current.items then leave_page(self) end
+  local page = self.current
+  local states = self.stream:states(page and page.pager, self.position)
   return states and cursors.seal(self.plan, states, self.options.cursor_keys or self.table.client.cursor_keys)
 end
 

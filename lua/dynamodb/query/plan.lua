@@ -179,7 +179,6 @@ end
 ---@class dynamodb.QueryPage
 ---@field items table[]
 ---@field positions table[]    the same items, or others that have their keys
----@field start table?         where it begins; nil for the beginning
 ---@field last table?          where the next one begins; nil if there is none
 ---@field count integer        items that the filter let through
 ---@field scanned integer      items that were read
@@ -220,7 +219,7 @@ function plan_methods:fetch(start, segment, limit, limits)
   end
   return {
     items = items, positions = exact.Items or items,
-    start = start, last = last,
+    last = last,
     count = answer.Count or #items, scanned = answer.ScannedCount or #items,
     capacity = meta.capacity, attempts = meta.attempts, waited = meta.waited, gone = 0,
   }

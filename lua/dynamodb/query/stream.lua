@@ -129,7 +129,7 @@ end
 
 --- Where each segment goes on, as for `new`; nil when all of them are done.
 ---@param current dynamodb.Pager?    one whose page is being consumed
----@param position table?            and how far
+---@param position table             and how far
 ---@return (table|boolean)[]?
 function stream_methods:states(current, position)
   local states, all_done = {}, true
@@ -139,7 +139,7 @@ function stream_methods:states(current, position)
     if pager == "done" then
       state = true
     elseif pager and pager == current then
-      state = position or false
+      state = position
     elseif pager then
       state = pager.at or false
     end
