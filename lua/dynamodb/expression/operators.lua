@@ -205,4 +205,11 @@ function expr.not_(condition)
   return operator("not_", condition)
 end
 
-return expr
+local known = {}
+for name in pairs(expr) do known[name] = true end
+
+return setmetatable(expr, {
+  __index = function(_, name)
+    return usage.check_names({ [tostring(name)] = true }, known, "operator of dynamodb.expr")
+  end,
+})
