@@ -52,7 +52,8 @@ describe("a text expression", function()
 
   it("keeps functions and keywords, in any case and anywhere between blanks", function()
     reads("begins_with(<name>, :p) AND NOT (size(<size>) BETWEEN :a AND :b OR <in> IN (:a, :b))",
-      "begins_with (name,:p)\n\tand not( size( size )between :a and :b or in in(:a,:b) ) ", nil, { p = 1, a = 1, b = 1 })
+      "begins_with (name,:p)\n\tand not( size( size )between :a and :b or in in(:a,:b) ) ", nil,
+      { p = 1, a = 1, b = 1 })
   end)
 
   it("takes a word for a name wherever an operand has to stand", function()
@@ -330,7 +331,7 @@ describe("a text in a table's method", function()
     local long = "a = :v" .. (" OR a = :v"):rep(500)
     local users, runtime = new_table { limits = false }
     assert(users:put({ pk = "a" }, { where = long, values = { v = 1 } }))
-    assert(users:update({ pk = "a" }, "SET b" .. (" = b + :v"):rep(1) .. (" + :v"):rep(400), { values = { v = 1 } }))
+    assert(users:update({ pk = "a" }, "SET b = b" .. (" + :v"):rep(400), { values = { v = 1 } }))
     assert.equal(2, #runtime.requests)
   end)
 end)

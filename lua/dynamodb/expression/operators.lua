@@ -208,8 +208,9 @@ end
 local known = {}
 for name in pairs(expr) do known[name] = true end
 
-return setmetatable(expr, {
-  __index = function(_, name)
-    return usage.check_names({ [tostring(name)] = true }, known, "operator of dynamodb.expr")
-  end,
+-- A misspelt operator is told here, not as a call of nil.
+setmetatable(expr, {
+  __index = function(_, name) usage.check_names({ [tostring(name)] = true }, known, "operator of dynamodb.expr") end,
 })
+
+return expr
