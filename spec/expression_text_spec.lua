@@ -208,8 +208,9 @@ end)
 describe("an update as text", function()
   local function targets(source, names)
     local builder, paths = expression.new(names, { v = 1 }), {}
-    for i, target in ipairs(text.targets(builder, source, "changes")) do
-      paths[i] = tostring(dynamodb.path((table.unpack or unpack)(target.segments)))
+    builder:update(source, {})
+    for i, segments in ipairs(text.targets(builder, source)) do
+      paths[i] = tostring(dynamodb.path((table.unpack or unpack)(segments)))
     end
     return paths
   end

@@ -16,8 +16,7 @@ local builder_mt = { __name = "dynamodb.ExpressionBuilder", __index = builder_me
 ---@field names table<string, string>     alias -> attribute name
 ---@field values table<string, any>       placeholder -> value
 ---@field origins table<string, string>   alias or placeholder -> what it stands for, as the caller knows it
----@field given table<string, string>     the same of those that the caller gave
----@field used table<string, boolean>     those of them that a text refers to
+---@field used table<string, boolean>     of what the caller gave: does a text refer to it?
 ---@field top table<string, boolean>      attributes that were mentioned, by the first names of their paths
 ---@field limits boolean                  refuse what is surely over a quota
 ---@field has_text boolean                was a text expression among the parts?
@@ -49,7 +48,7 @@ local function with_sign(given, sign, what, origins)
   return signed
 end
 
-local NONE = {}
+local NONE = {} -- given, and nothing of it ever written to
 
 --- A builder for one request.
 ---@param names table?     the caller's aliases, for text expressions; the leading "#" may be left out
@@ -57,14 +56,19 @@ local NONE = {}
 ---@param limits boolean?  false: quotas are left to the service
 ---@return dynamodb.ExpressionBuilder
 local function new(names, values, limits)
+  local origins, used = {}, NONE
+  local signed_names = with_sign(names, "#", "names", origins)
+  local signed_values = with_sign(values, ":", "values", origins)
   local explicit = names ~= nil or values ~= nil
-  local given, origins = explicit and {} or NONE, {}
-  local self = setmetatable({
-    names = with_sign(names, "#", "names", given),
-    values = with_sign(values, ":", "values", given),
+  if explicit then
+    used = {}
+    for placeholder in pairs(origins) do used[placeholder] = false end
+  end
+  return setmetatable({
+    names = signed_names,
+    values = signed_values,
     origins = origins,
-    given = given,
-    used = explicit and {} or NONE,
+    used = used,
     top = {},
     limits = limits ~= false,
     explicit = explicit,
@@ -74,8 +78,6 @@ local function new(names, values, limits)
     next_name = 0,
     next_value = 0,
   }, builder_mt)
-  for placeholder, origin in pairs(given) do origins[placeholder] = origin end
-  return self
 end
 
 --- The alias of an attribute's name.
@@ -217,8 +219,8 @@ local function check_used(self)
     usage.raise("names and values belong to text expressions, and there is none; tables bind theirs by themselves")
   end
   local unused = {}
-  for placeholder, origin in pairs(self.given) do
-    if not self.used[placeholder] then unused[#unused + 1] = origin end
+  for placeholder, is_used in pairs(self.used) do
+    if not is_used then unused[#unused + 1] = self.origins[placeholder] end
   end
   if unused[1] == nil then return end
   table.sort(unused)

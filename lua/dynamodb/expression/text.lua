@@ -10,8 +10,8 @@ local text = {}
 ---@field tokens table                   as core.expression_tokens gives them
 ---@field pieces string[]                literal text and bare names in turn, literal text first
 ---@field placeholders table             { { "#n" or ":v", position }, … }, each of them once
----@field tops table                     { kind, name or "#n" } of each first name of a path
----@field targets table                  paths that an update changes: { position =, { kind, text }, … }
+---@field tops string[]                  the first names of its paths, or their "#n"
+---@field targets table                  paths that an update changes: names or "#n", and positions; and `position`
 
 -- Source: "Comparison operator and function reference" and "Update expressions", DynamoDB Developer Guide.
 local FUNCTIONS = {
@@ -78,7 +78,9 @@ local function targets_of(tokens)
     elseif kind ~= "dot" and kind ~= "position" then
       target = nil
     end
-    if target and kind ~= "dot" then target[#target + 1] = { kind, tokens[i + 1] } end
+    if target and kind ~= "dot" then
+      target[#target + 1] = kind == "position" and tonumber(tokens[i + 1]) + 1 or tokens[i + 1]
+    end
     if kind == "open" then open = open + 1 elseif kind == "close" then open = open - 1 end
     before = kind
   end
@@ -110,7 +112,7 @@ local function compile(source, kind)
     end
     if message then return nil, message end
     if (token_kind == "name" or token_kind == "alias") and before ~= "dot" then
-      tops[#tops + 1] = { token_kind, token }
+      tops[#tops + 1] = token
     end
     before = token_kind
   end
@@ -150,67 +152,30 @@ function text.tokens(source, kind)
   return made and made.tokens, message
 end
 
+--- What a text says. Raises on a text that is wrong by itself.
+---@param source string
+---@param where string    for messages
+---@param kind "condition"|"update"
+---@return dynamodb.TextExpression
+local function check(source, where, kind)
+  local made, message = compiled(source, kind)
+  return made or usage.raise(("%s, %s"):format(where, message))
+end
+
 --- Raises unless the caller gave what the text refers to.
 ---@param builder dynamodb.ExpressionBuilder
 ---@param placeholders table
 ---@param where string
 local function bind(builder, placeholders, where)
-  local given, used = builder.given, builder.used
+  local used = builder.used
   for i = 1, #placeholders do
     local placeholder = placeholders[i][1]
-    if not given[placeholder] then
-      local meant = usage.nearest(placeholder, given)
+    if used[placeholder] == nil then
+      local meant = usage.nearest(placeholder, used)
       usage.raise(("%s, position %d: %s is not in %s%s"):format(where, placeholders[i][2], placeholder,
-        placeholder:byte() == 35 and "names" or "values", meant and ("; did you mean %s?"):format(meant) or ""))
+        placeholder:sub(1, 1) == "#" and "names" or "values", meant and ("; did you mean %s?"):format(meant) or ""))
     end
     used[placeholder] = true
-  end
-end
-
---- The attribute's name that a token stands for.
----@param builder dynamodb.ExpressionBuilder
----@param kind string
----@param token string
----@return string
-local function name_of(builder, kind, token)
-  return kind == "alias" and builder.names[token] or token
-end
-
---- The paths that an update text changes, in its order. Raises on a `#name` that the builder was not given.
----@param builder dynamodb.ExpressionBuilder
----@param source string
----@param where string    for messages
----@return { position: integer, segments: (string|integer)[] }[]
-function text.targets(builder, source, where)
-  local made, message = compiled(source, "update")
-  if not made then return usage.raise(("%s, %s"):format(where, message)) end
-  bind(builder, made.placeholders, where)
-  local targets = {}
-  for i, target in ipairs(made.targets) do
-    local segments = {}
-    for j, segment in ipairs(target) do
-      local kind, token = segment[1], segment[2]
-      segments[j] = kind == "position" and tonumber(token) + 1 or name_of(builder, kind, token)
-    end
-    targets[i] = { position = target.position, segments = segments }
-  end
-  return targets
-end
-
---- Raises if an update text changes a part of the key, or one place twice.
----@param builder dynamodb.ExpressionBuilder
----@param source string
----@param where string                   for messages
----@param protected table<string, any>   the key's attributes
-function text.check_targets(builder, source, where, protected)
-  local overlaps = path.overlaps()
-  for _, target in ipairs(text.targets(builder, source, where)) do
-    local segments, at = target.segments, ("%s, position %d"):format(where, target.position)
-    if protected[segments[1]] ~= nil then
-      usage.raise(("%s: %q is part of the key and cannot be changed"):format(at, segments[1]))
-    end
-    local other = overlaps(segments)
-    if other then usage.raise(("%s: %q overlaps with %q"):format(at, path.text(segments), other)) end
   end
 end
 
@@ -221,16 +186,54 @@ end
 ---@param kind "condition"|"update"
 ---@return string
 function text.write(builder, source, where, kind)
-  local made, message = compiled(source, kind)
-  if not made then return usage.raise(("%s, %s"):format(where, message)) end
+  local made = check(source, where, kind)
   bind(builder, made.placeholders, where)
-  local top = builder.top
-  for _, token in ipairs(made.tops) do top[name_of(builder, token[1], token[2])] = true end
+  local names, top, tops = builder.names, builder.top, made.tops
+  for i = 1, #tops do top[names[tops[i]] or tops[i]] = true end
   local pieces, parts = made.pieces, {}
-  for i = 1, #pieces do
-    parts[i] = i % 2 == 1 and pieces[i] or builder:name(pieces[i], where)
+  for i = 1, #pieces, 2 do
+    parts[i] = pieces[i]
+    if pieces[i + 1] then parts[i + 1] = builder:name(pieces[i + 1], where) end
   end
   return table.concat(parts)
+end
+
+--- The paths that an update text changes, in its order.
+---@param builder dynamodb.ExpressionBuilder    that has written the text
+---@param source string
+---@return { [integer]: string|integer, position: integer }[]    segments, positions counted from 1; where each begins
+function text.targets(builder, source)
+  local names, targets = builder.names, {}
+  for i, target in ipairs(check(source, "changes", "update").targets) do
+    local segments = { position = target.position }
+    for j, segment in ipairs(target) do segments[j] = names[segment] or segment end
+    targets[i] = segments
+  end
+  return targets
+end
+
+--- Raises if an update text changes a part of the key, or one place twice.
+---@param builder dynamodb.ExpressionBuilder    that has written the text
+---@param source string
+---@param where string                          for messages
+---@param protected table<string, any>          the key's attributes
+function text.check_targets(builder, source, where, protected)
+  local targets, firsts, overlaps = text.targets(builder, source), {}, nil
+  for _, segments in ipairs(targets) do
+    local first = segments[1]
+    if protected[first] ~= nil then
+      usage.raise(("%s, position %d: %q is part of the key and cannot be changed"):format(where, segments.position,
+        first))
+    end
+    if firsts[first] then overlaps = path.overlaps() end -- else there is nothing to compare
+    firsts[first] = true
+  end
+  for _, segments in ipairs(overlaps and targets or {}) do
+    local other = overlaps(segments)
+    if other then
+      usage.raise(("%s, position %d: %q overlaps with %q"):format(where, segments.position, path.text(segments), other))
+    end
+  end
 end
 
 return text
