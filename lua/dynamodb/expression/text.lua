@@ -67,13 +67,10 @@ local function targets_of(tokens)
   local targets, target, open, before = {}, nil, 0, nil
   for i = 1, #tokens, 3 do
     local kind = tokens[i]
-    local begins = before == "keyword" or before == "comma" and open == 0
     if kind == "name" or kind == "alias" then
-      if begins then
+      if before == "keyword" or before == "comma" and open == 0 then
         target = { position = tokens[i + 2] }
         targets[#targets + 1] = target
-      elseif before ~= "dot" then
-        target = nil
       end
     elseif kind ~= "dot" and kind ~= "position" then
       target = nil
