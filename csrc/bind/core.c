@@ -6,6 +6,7 @@
 #include "bytes.h"
 #include "decode.h"
 #include "encode.h"
+#include "expression.h"
 #include "options.h"
 #include "retry.h"
 #include "seal.h"
@@ -31,6 +32,7 @@ static int build_module (lua_State *L) {
   signer_register(L);
   retry_register(L);
   bytes_register(L);
+  expression_register(L);
   transaction_register(L);
   batch_register(L);
   bucket_register(L);

@@ -154,14 +154,16 @@ end
 ---@param attributes (string|dynamodb.Path)[]?
 ---@param keys dynamodb.Schema
 ---@param consistent boolean?
+---@param limits boolean    refuse what is surely over a quota
 ---@return string members
 ---@return string[] unwanted
-local function get_members(attributes, keys, consistent)
+local function get_members(attributes, keys, consistent, limits)
   local params, unwanted = { ConsistentRead = consistent or nil }, {}
   if attributes ~= nil then
-    expression.new():projection(attributes) -- what is wrong with it is told in the caller's terms
+    -- What is wrong with it is told in the caller's terms.
+    expression.new(nil, nil, limits):projection(attributes)
     attributes, unwanted = projection.with(attributes, { keys.partition, keys.sort })
-    local builder = expression.new()
+    local builder = expression.new(nil, nil, limits)
     params.ProjectionExpression = builder:projection(attributes)
     builder:finish(params)
   end
@@ -182,7 +184,7 @@ function batch.get_all(tbl, source, given)
   local pull = input.puller(source, "get_all")
   local keys, err = tbl:keys(options)
   if not keys then return nil, err end
-  local members, unwanted = get_members(options.attributes, keys, options.consistent)
+  local members, unwanted = get_members(options.attributes, keys, options.consistent, tbl.client.limits)
   local sender = senders.new(tbl.client, "get", options)
   local number = sender:register(tbl, keys, { members = members, consistent = options.consistent })
   local found, asked = {}, 0

@@ -137,7 +137,7 @@ function table_methods:get(item_key, options)
     ReturnConsumedCapacity = option_rules.capacity(self.client, options),
   }
   if options.attributes ~= nil then
-    local builder = expression.new()
+    local builder = expression.new(nil, nil, self.client.limits)
     params.ProjectionExpression = builder:projection(options.attributes)
     builder:finish(params)
   end

@@ -78,8 +78,8 @@ end
 ---@param query dynamodb.Query
 ---@param index dynamodb.IndexSchema
 local function write_params(plan, query, index)
-  local options, params = query.options, plan.params
-  local builder = expression.new(options.names, options.values, query.table.client.limits)
+  local options, params, limits = query.options, plan.params, query.table.client.limits
+  local builder = expression.new(options.names, options.values, limits)
   if plan.condition then
     params.KeyConditionExpression = plan.text and builder:text(plan.text, "keys", "condition")
       or keys.write(plan.condition, builder)
@@ -91,12 +91,12 @@ local function write_params(plan, query, index)
     if used and plan.condition then refuse_key_in_filter(index, used) end
   end
   local attributes = options.attributes
+  -- What is wrong with it is told in the caller's terms.
+  if attributes ~= nil then expression.new(nil, nil, limits):projection(attributes) end
   if options.hydrate then -- the items themselves are read elsewhere
-    if attributes ~= nil then expression.new():projection(attributes) end -- what is wrong with it is told now
     attributes = projection.with({}, plan.names)
     params.ProjectionExpression = builder:projection(attributes)
   elseif attributes ~= nil then
-    expression.new():projection(attributes) -- what is wrong with it is told in the caller's terms
     attributes, plan.unwanted = projection.with(attributes, plan.names)
     params.ProjectionExpression = builder:projection(attributes)
   end
