@@ -130,7 +130,7 @@ describe("Table:query", function()
     refuses("keys.sk: begins_with applies to strings", function(t) t:query { pk = "p", sk = e.begins_with(1) } end)
     refuses("keys.pk is empty", function(t) t:query { pk = "" } end)
     refuses("the keys must be a table", function(t) t:query(nil) end)
-    refuses('keys.c: the sort key is given from the left', function(t)
+    refuses('keys.d: the sort key is given from the left', function(t)
       t:index "wide":query { a = "x", b = 1, d = 3 }
     end)
     refuses('keys.d: after "c", which is a range, nothing can follow', function(t)
@@ -143,7 +143,7 @@ describe("Table:query", function()
     local function text(source, values)
       return function(t) t:query(source, { values = values or { p = "p", s = 1 } }) end
     end
-    refuses("keys, position 9: :s is not in values", text("pk = :p and sk = :s", { p = "p" }))
+    refuses("keys, position 18: :s is not in values", text("pk = :p and sk = :s", { p = "p" }))
     refuses("AND or the end is expected here", text "pk = :p or sk = :s")
     refuses("=, <, <=, >, >= or BETWEEN is expected here", text "pk <> :p")
     refuses("a key condition has begins_with alone", text "pk = :p and contains(sk, :s)")

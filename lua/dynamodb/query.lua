@@ -228,6 +228,7 @@ end
 ---@return dynamodb.QueryPage?
 ---@return dynamodb.Error?
 local function page_with_items(self)
+  if self.ended then return nil end
   local page = self.current
   while not page or self.at >= #page.items do
     local err
@@ -310,11 +311,17 @@ function query_methods:pages()
 end
 
 --- Raises unless the object is new.
-local function begin(self, method)
+---@param self dynamodb.Query
+---@param method string
+---@param defaults table?    options that the method has if the caller gave none
+local function begin(self, method, defaults)
   if self.begun or self.ended or self.returned > 0 then
     usage.raise(method .. ": the query was used already; make another one, with its cursor if it is to go on")
   end
   self.begun = true
+  local options = defaults or {}
+  for name, value in pairs(self.options) do options[name] = value end
+  self.options = options
 end
 
 --- Ends the call that reads several pages: its failure tells where this call began, since what it had read is not
@@ -335,9 +342,8 @@ function query_methods:page(cursor)
   if cursor ~= nil then
     usage.check_type(cursor, "string", "cursor")
     if self.options.cursor then usage.raise("page: the query has a cursor of its own") end
-    self.options = setmetatable({ cursor = cursor }, { __index = self.options })
   end
-  begin(self, "page")
+  begin(self, "page", { cursor = cursor, prefetch = false })
   local items = new_list()
   repeat
     local page, err = exclusively(self, page_with_items)
@@ -370,8 +376,8 @@ end
 ---@return dynamodb.Error?
 ---@return table? meta        see `meta`
 function query_methods:first()
-  begin(self, "first")
-  self.options = setmetatable({ limit = 1 }, { __index = self.options })
+  begin(self, "first", { prefetch = false })
+  self.options.limit = 1
   local item, err = self:next()
   if err then return failed(self, err) end
   self:close()

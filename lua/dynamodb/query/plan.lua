@@ -81,14 +81,14 @@ local function write_params(plan, query, index)
   local options, params, limits = query.options, plan.params, query.table.client.limits
   local builder = expression.new(options.names, options.values, limits)
   if plan.condition then
-    params.KeyConditionExpression = plan.text and builder:text(plan.text, "keys", "condition")
+    params.KeyConditionExpression = plan.text and builder:condition(plan.text, "keys")
       or keys.write(plan.condition, builder)
     if plan.reverse then params.ScanIndexForward = false end
   end
   if options.where ~= nil then
     local used
     params.FilterExpression, used = builder:condition(options.where)
-    if used and plan.condition then refuse_key_in_filter(index, used) end
+    if plan.condition then refuse_key_in_filter(index, used) end
   end
   local attributes = options.attributes
   -- What is wrong with it is told in the caller's terms.
