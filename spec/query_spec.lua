@@ -7,7 +7,10 @@ local model_reader = require "spec.support.model_reader"
 local e = dynamodb.expr
 local KEYS = {
   partition = "pk", sort = "sk", types = { pk = "S", sk = "N", a = "S", b = "N", c = "S", d = "N" },
-  indexes = { by_group = { partition = "group", sort = "sk" }, wide = { partition = { "a", "b" }, sort = { "c", "d" } } },
+  indexes = {
+    by_group = { partition = "group", sort = "sk" },
+    wide = { partition = { "a", "b" }, sort = { "c", "d" } },
+  },
 }
 
 -- A table over a handler, or over the same answer again and again.
@@ -100,7 +103,9 @@ describe("Table:query", function()
       if not request.head:find "DescribeTable" then return { body = '{"Items":[]}' } end
       described = described + 1
       return { body = core.json_encode { Table = {
-        AttributeDefinitions = { { AttributeName = "id", AttributeType = "S" }, { AttributeName = "x", AttributeType = "S" } },
+        AttributeDefinitions = {
+          { AttributeName = "id", AttributeType = "S" }, { AttributeName = "x", AttributeType = "S" },
+        },
         KeySchema = { { AttributeName = "id", KeyType = "HASH" } },
         GlobalSecondaryIndexes = { { IndexName = "by_x", KeySchema = { { AttributeName = "x", KeyType = "HASH" } } } },
       } } }
@@ -168,7 +173,9 @@ describe("Table:query", function()
   end)
 
   it("refuses options that make no sense", function()
-    refuses('unknown option of query "limt"; did you mean "limit"?', function(t) t:query({ pk = "p" }, { limt = 3 }) end)
+    refuses('unknown option of query "limt"; did you mean "limit"?', function(t)
+      t:query({ pk = "p" }, { limt = 3 })
+    end)
     refuses("limit must be a whole number from 1, not 0", function(t) t:query({ pk = "p" }, { limit = 0 }) end)
     refuses("reverse must be true or false", function(t) t:query({ pk = "p" }, { reverse = "yes" }) end)
     refuses("rcu must be a positive number", function(t) t:query({ pk = "p" }, { rcu = 0 }) end)
@@ -304,8 +311,8 @@ describe("a query object", function()
   it("raises the error object in loops, returns it from next, and goes on when it is asked again", function()
     local t = over(6, 2, { fails = function(i) return i == 2 or i == 3 end })
     local q = t:query({ pk = "p" }, { prefetch = false })
-    local got, ok, raised = {}, nil, nil
-    ok, raised = pcall(function()
+    local got = {}
+    local ok, raised = pcall(function()
       for item in q do got[#got + 1] = item.v end
     end)
     assert.is_false(ok)
@@ -338,11 +345,11 @@ describe("a query object", function()
   it("keeps a deadline over all of it", function()
     local t = over(100, 1, { delay = 1 })
     local q = t:query({ pk = "p" }, { timeout = 4.5, prefetch = false })
-    local got, err, item = 0, nil, nil
-    repeat
+    local got, item, err = 0, q:next()
+    while item do
+      got = got + 1
       item, err = q:next()
-      if item then got = got + 1 end
-    until not item
+    end
     assert.equal(4, got)
     assert.equal("DeadlineExceeded", err.code)
     assert.equal(5, assert(t:query({ pk = "p" }, { cursor = err.cursor }):first()).v)
@@ -508,8 +515,9 @@ describe("numbers in keys", function()
     local exact = "12345678901234567890.123456789"
     for _, numbers in ipairs { "native", "string", "exact", "lossless" } do
       local t, runtime = new_table(function()
-        return { body = ('{"Items":[{"pk":{"S":"p"},"sk":{"N":"%s"}},{"pk":{"S":"p"},"sk":{"N":"%s1"}}],"LastEvaluatedKey":'
-          .. '{"pk":{"S":"p"},"sk":{"N":"%s1"}}}'):format(exact, exact, exact) }
+        local template = '{"pk":{"S":"p"},"sk":{"N":"%s"}}'
+        local first, second = template:format(exact), template:format(exact .. "1")
+        return { body = ('{"Items":[%s,%s],"LastEvaluatedKey":%s}'):format(first, second, second) }
       end, { numbers = numbers })
       local q = t:query({ pk = "p" }, { prefetch = false })
       assert(q:next())

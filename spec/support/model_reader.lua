@@ -1,5 +1,5 @@
---- A table that can be queried and scanned, as a handler for the fake runtime: pages end where the service would end them,
---- and what the service refuses is refused.
+--- A table that can be queried and scanned, as a handler for the fake runtime: pages end where the service would end
+--- them, and what the service refuses is refused.
 ---
 --- The table has the key pk (S), sk (N); the index `by_group` has group (S), sk (N). A filter lets through the items
 --- whose member `keep` is true. Source: Query and Scan in the API reference.
@@ -34,7 +34,7 @@ local function queried(items, request)
     for i = 1, math.floor(#list / 2) do list[i], list[#list + 1 - i] = list[#list + 1 - i], list[i] end
   end
   local start = request.start
-  if start then assert(start.sk >= low and start.sk <= high, "the starting key is outside of the query's boundaries") end
+  assert(not start or start.sk >= low and start.sk <= high, "the starting key is outside of the query's boundaries")
   return list
 end
 
@@ -115,12 +115,15 @@ function model_reader.new(items, page, options)
   options = options or {}
   local self = { items = items, page = page, requests = {}, largest = 0 }
   shapes = shapes or {
-    input = core.shape "(ExclusiveStartKey i,ExpressionAttributeValues i)", output = core.shape "(Items [i],LastEvaluatedKey i)",
+    input = core.shape "(ExclusiveStartKey i,ExpressionAttributeValues i)",
+    output = core.shape "(Items [i],LastEvaluatedKey i)",
   }
   return function(request)
     local params = core.decode(shapes.input, request.body)
     self.requests[#self.requests + 1] = params
-    if options.fails and options.fails(#self.requests) then return { status = 500, body = "{}", delay = options.delay } end
+    if options.fails and options.fails(#self.requests) then
+      return { status = 500, body = "{}", delay = options.delay }
+    end
     local body = answer(self, {
       params = params, start = params.ExclusiveStartKey, values = params.ExpressionAttributeValues,
     })

@@ -1,5 +1,5 @@
---- A KeyConditionExpression as text, read as the table that says the same. Its grammar is small and fixed: conditions on
---- one attribute each, joined by AND. Source: "Key condition expressions for the Query operation", Developer Guide.
+--- A KeyConditionExpression as text, read as the table that says the same. Its grammar is small and fixed: conditions
+--- on one attribute each, joined by AND. Source: "Key condition expressions for the Query operation", Developer Guide.
 local expr = require "dynamodb.expression.operators"
 local text = require "dynamodb.expression.text"
 local usage = require "dynamodb.usage"
