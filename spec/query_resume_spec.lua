@@ -113,7 +113,8 @@ local function run(seed)
     retry = { max_attempts = 1 }, cursor_keys = keys, numbers = reading.numbers,
   }
   local target = db:table("t", SCHEMA)
-  local got, cursor, rounds, failed = {}, nil, 0, false
+  local got, rounds = {}, 0
+  local cursor, failed
   repeat
     rounds = rounds + 1
     assert(rounds < 2000, "it does not come to an end")
