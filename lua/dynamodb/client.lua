@@ -400,26 +400,27 @@ end
 ---@param options table?         wait (false: do not), timeout (seconds in all; 600, false for none), deadline (on
 ---                              db:now())
 ---@return dynamodb.Table? table
----@return dynamodb.Error?       code ResourceInUseException if there is one of this name; DeadlineExceeded or WaitFailed
----                              with `state` if it does not become ACTIVE
+---@return dynamodb.Error?       code ResourceInUseException if there is one of this name; DeadlineExceeded or
+---                              WaitFailed, with `state`, if it does not become ACTIVE
 ---@return dynamodb.Meta?
 function client_methods:create_table(spec, options)
   return admin.create(self, spec, options)
 end
 
---- Makes a table, or changes the one that is there to what the spec says, and waits until that is done. Doing it again
+--- Makes a table, or changes the one that is there to what the spec says, and waits until that is done. Done again, it
 --- changes nothing. What the spec does not mention stays as it is; an index is as the spec says, defaults and all.
 ---
 --- Another program may do the same at the same time: what it has begun is waited for. Turning on the time to live is
 --- not waited for, since the service takes up to an hour for it.
 ---@param spec dynamodb.TableSpec    raw is for a new table
----@param options table?         plan (true: change nothing, return the steps), prune (true: indexes and tags that are not
----                              in the spec are removed), replace_indexes (true: an index with another key or projection
----                              is removed and made anew), wait (false: not for the last step), timeout (seconds in all;
----                              600, false for none), deadline (on db:now())
+---@param options table?         plan (true: change nothing, return the steps), prune (true: indexes and tags that are
+---                              not in the spec are removed), replace_indexes (true: an index with another key or
+---                              projection is removed and made anew), wait (false: not for the last step), timeout
+---                              (seconds in all; 600, false for none), deadline (on db:now())
 ---@return dynamodb.Table|dynamodb.Plan|nil table    with plan = true, the steps: `print(plan)`, `#plan == 0`
 ---@return dynamodb.Error?       code ImpossibleChange with `problems`, before anything is changed, if the key, a local
----                              index or an index without replace_indexes is another one; else with `step`, what failed
+---                              index or, without replace_indexes, another index is not the wanted one; else with
+---                              `step`, what failed
 ---@return dynamodb.Meta?        with `plan`, the steps that were taken
 function client_methods:ensure_table(spec, options)
   return admin.ensure(self, spec, options)
@@ -427,8 +428,8 @@ end
 
 --- Drops a table with all its items, and waits until it is gone.
 ---@param name string        name or ARN
----@param options table?     if_exists (true: that it is not there is no failure), wait (false: do not), timeout (seconds
----                          in all; 600, false for none), deadline (on db:now())
+---@param options table?     if_exists (true: that it is not there is no failure), wait (false: do not), timeout
+---                          (seconds in all; 600, false for none), deadline (on db:now())
 ---@return true? deleted
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?

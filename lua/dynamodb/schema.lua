@@ -107,6 +107,20 @@ function schema.declare_index(name, declared, partition)
   return made
 end
 
+--- Checks declared types.
+---@param declared table?    by attribute
+---@return table<string, "S"|"N"|"B">    a copy
+function schema.declare_types(declared)
+  if declared == nil then return {} end
+  usage.check_type(declared, "table", "types")
+  local types = {}
+  for name, key_type in pairs(declared) do
+    if not KEY_TYPES[key_type] then usage.raise(("types.%s must be \"S\", \"N\" or \"B\""):format(tostring(name))) end
+    types[name] = key_type
+  end
+  return types
+end
+
 --- Checks the declaration given to `db:table` and makes the schema of it.
 ---@param declared table?    { partition=, sort=, types=, indexes= }, and what `db:create_table` takes, which is left to
 ---                          it
@@ -132,11 +146,8 @@ function schema.declare(declared)
   check_name(declared.partition, "partition")
   if declared.sort ~= nil then check_name(declared.sort, "sort") end
   if declared.sort == declared.partition then usage.raise("partition and sort must be two attributes") end
-  local made = { partition = declared.partition, sort = declared.sort, types = {}, indexes = {} }
-  for name, key_type in pairs(declared.types or {}) do
-    if not KEY_TYPES[key_type] then usage.raise(("types.%s must be \"S\", \"N\" or \"B\""):format(tostring(name))) end
-    made.types[name] = key_type
-  end
+  local made = { partition = declared.partition, sort = declared.sort, indexes = {} }
+  made.types = schema.declare_types(declared.types)
   for name, index in pairs(declared.indexes or {}) do
     if index ~= false then made.indexes[name] = schema.declare_index(name, index, made.partition) end
   end

@@ -287,9 +287,10 @@ function table_methods:get_all(keys, options)
   return batch.get_all(self, keys, options)
 end
 
---- What the table is: keys, indexes, billing, size, stream, time to live. What it says of keys and indexes is known to
---- the table from then on.
----@param options table?    tags (true: these, too), ttl (false: not, which saves a request), timeout (seconds), deadline
+--- What the table is: keys, indexes, billing, size, stream, time to live. Its keys and indexes are known to `self` from
+--- then on.
+---@param options table?    tags (true: these, too), ttl (false: without, which saves a request), timeout (seconds),
+---                         deadline
 ---@return dynamodb.TableDescription?
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
@@ -321,8 +322,8 @@ function table_methods:ttl(options)
   return tables.ttl(self.client, self.name, option_rules.check(options, LIMITING, "ttl"))
 end
 
---- Waits until the table has the state that is wanted: "active", "gone", "index", "ttl", "stream", "pitr", "kinesis" or
---- "insights", see `db:wait`.
+--- Waits until the table has the state that is wanted: "active", "gone", "index", "ttl", "stream", "pitr", "kinesis",
+--- "insights"; see `db:wait`.
 ---@param what string
 ---@param options table?    timeout (seconds in all; 600, false for none), deadline, index (the name), stream (an ARN)
 ---@return any value        what was looked at, as DynamoDB describes it; true if it is gone

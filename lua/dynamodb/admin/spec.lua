@@ -33,7 +33,7 @@ local CLASSES = { STANDARD = true, STANDARD_INFREQUENT_ACCESS = true }
 ---@field sort string?                 the attribute of the sort key
 ---@field types table<string, "S"|"N"|"B">?      of key attributes; "S" for those that are not named
 ---@field indexes table<string, dynamodb.IndexSpec|false>?    by name; false: there is to be none of this name
----@field billing "on_demand"|table|nil          or `{ read = 5, write = 5 }`, provisioned capacity units; on demand if nil
+---@field billing "on_demand"|table|nil          or provisioned capacity units: `{ read = 5, write = 5 }`
 ---@field stream string|false|nil      "KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE" or "NEW_AND_OLD_IMAGES"; false: none
 ---@field ttl string|false|nil         the attribute that says when an item expires; false: none
 ---@field tags table<string, string|false>?      false: there is to be none of this name
@@ -41,7 +41,7 @@ local CLASSES = { STANDARD = true, STANDARD_INFREQUENT_ACCESS = true }
 ---@field table_class string?          "STANDARD" or "STANDARD_INFREQUENT_ACCESS"
 ---@field encryption string|boolean|nil          a KMS key (id, ARN, alias); true: AWS's key in this account; false: the
 ---                                    one that is DynamoDB's own
----@field raw table?                   members of CreateTable (of UpdateTable, in `alter`) as DynamoDB has them; they win
+---@field raw table?                   members of CreateTable (in `alter`, of UpdateTable) as DynamoDB has them
 ---@field version string?              as for `db:table`; also retry_ambiguous
 
 local function is_count(value)
@@ -131,10 +131,11 @@ end
 ---@param given table
 ---@param limits boolean
 ---@return table<string, table|false>
+---@return table<string, integer> count    of each kind
 local function indexes_of(given, limits)
-  if given.indexes == nil then return {} end
-  usage.check_type(given.indexes, "table", "indexes")
   local made, count = {}, { global = 0, ["local"] = 0 }
+  if given.indexes == nil then return made, count end
+  usage.check_type(given.indexes, "table", "indexes")
   for name, declared in pairs(given.indexes) do
     if declared == false then
       made[name] = false
@@ -179,15 +180,11 @@ end
 ---@param made table
 ---@return table<string, string>
 local function types_of(given, made)
-  if given.types == nil then return {} end
-  usage.check_type(given.types, "table", "types")
-  local types, attributes = {}, key_attributes(made)
-  for name, key_type in pairs(given.types) do
-    check_word(key_type, { S = true, N = true, B = true }, ("types.%s"):format(tostring(name)))
+  local types, attributes = schema.declare_types(given.types), key_attributes(made)
+  for name in pairs(types) do
     if not attributes[name] then
       usage.raise(("types.%s: no key of the table or its indexes has this attribute"):format(tostring(name)))
     end
-    types[name] = key_type
   end
   return types
 end
@@ -196,16 +193,18 @@ end
 ---@param known table<string, boolean>
 ---@param what string
 ---@param limits boolean
----@return table
+---@return table made
+---@return table<string, integer> count    of indexes of each kind
 local function check(given, known, what, limits)
   usage.check_names(given, known, "part of " .. what)
   for name, check_value in pairs(checks) do
     if given[name] ~= nil then check_value(given[name]) end
   end
-  local made, count = {}, nil
+  local made = {}
   for name, value in pairs(given) do made[name] = value end
   made.tags, made.raw = given.tags or {}, given.raw or {}
-  made.indexes, count = indexes_of(given, limits)
+  local indexes, count = indexes_of(given, limits)
+  made.indexes = indexes
   return made, count
 end
 
@@ -221,7 +220,7 @@ function spec.whole(given, method, limits)
   if not given.name:find "^arn:" then spec.check_name(given.name, "name") end
   if given.partition == nil then usage.raise("the table's spec lacks partition") end
   schema.declare(given)
-  if count and count["local"] > 0 and not given.sort then
+  if count["local"] > 0 and not given.sort then
     usage.raise("indexes: local ones need a table with a sort key")
   end
   made.types = types_of(given, made)

@@ -13,7 +13,8 @@ local tables = {}
 ---@param what string
 ---@return dynamodb.Error
 local function unusable(operation, what)
-  return errors.new { code = "ResponseError", message = "the answer has no " .. what, operation = operation, sent = true }
+  local message = "the answer has no " .. what
+  return errors.new { code = "ResponseError", message = message, operation = operation, sent = true }
 end
 
 -- --------------------------------------------------------------------------------------------------- describing ----

@@ -116,7 +116,8 @@ function waiters.run(client, goal, of, deadline, options, later)
   local limits = { timeout = client.timeout, deadline = deadline }
   local pauses, seen = waiters.pauses(client, deadline), {}
   local params = { [goal.subject] = of, IndexName = goal.operation ~= "DescribeTable" and options.index or nil }
-  local text, last, cause, failures = in_words(goal, of, options), nil, nil, 0
+  local text, failures = in_words(goal, of, options), 0
+  local last, cause -- the last state, and why the last look failed
   if later and not pauses:sleep() then return nil, expired(goal, text) end
   repeat
     local answer, err = client:perform(goal.operation, params, limits)
@@ -164,7 +165,7 @@ end
 function waiters.wait_for_table(target, what, options)
   local goal = goals.public[what]
   if goal and goal.subject ~= "TableName" then
-    usage.raise(("wait: an %s is not a table's; use db:wait(%q, arn)"):format(what, what))
+    usage.raise(("wait: %q is not about a table; use db:wait(%q, arn)"):format(what, what))
   end
   return waiters.wait(target.client, what, target.name, options, "wait")
 end
