@@ -173,7 +173,8 @@ describe("db:create_table", function()
       { indexes = { GSI1 = { partition = "a", projections = "ALL" } } })
     refused("indexes.GSI1 lacks its partition", { indexes = { GSI1 = { sort = "a" } } })
     refused("indexes.GSI1.partition must be an attribute's name", { indexes = { GSI1 = { partition = 5 } } })
-    refused("indexes.GSI1.partition[2] must be an attribute's name", { indexes = { GSI1 = { partition = { "a", 5 } } } })
+    refused("indexes.GSI1.partition[2] must be an attribute's name",
+      { indexes = { GSI1 = { partition = { "a", 5 } } } })
     refused("indexes.GSI1.partition has 5 attributes; at most 4",
       { indexes = { GSI1 = { partition = { "a", "b", "c", "d", "e" } } } })
     refused('indexes.GSI1.sort has "a" twice', { indexes = { GSI1 = { partition = "b", sort = { "a", "a" } } } })
@@ -187,7 +188,8 @@ describe("db:create_table", function()
     refused('indexes.LSI1 is local: its partition is the table\'s, "pk"',
       { indexes = { LSI1 = { partition = "a", sort = "b", kind = "local" } } })
     refused("indexes.LSI1 is local: its sort is one attribute", { indexes = { LSI1 = { kind = "local" } } })
-    refused("local ones need a table with a sort key", { sort = "nil", indexes = { LSI1 = { sort = "b", kind = "local" } } })
+    refused("local ones need a table with a sort key",
+      { sort = "nil", indexes = { LSI1 = { sort = "b", kind = "local" } } })
     refused("indexes.LSI1.read: a local index has the table's capacity",
       { indexes = { LSI1 = { sort = "b", kind = "local", read = 1 } } })
     refused("indexes.GSI1.read must be a positive whole number", { indexes = { GSI1 = { partition = "a", read = 0 } } })
@@ -205,9 +207,9 @@ describe("db:create_table", function()
     refused('table_class must be "STANDARD" or "STANDARD_INFREQUENT_ACCESS"', { table_class = "IA" })
     refused("encryption must be true, false or the name of a KMS key", { encryption = 5 })
     refused("raw must be a table", { raw = "x" })
-    refused('BilingMode', { raw = { BilingMode = "x" } })
+    refused("BilingMode", { raw = { BilingMode = "x" } })
     refused('unknown option of create_table "plan"', {}, { plan = true })
-    assert.matches("the table's spec of create_table must be a table", message_of(db.create_table, db, "users"), 1, true)
+    assert.matches("the table's spec of create_table must be a table", message_of(db.create_table, db, "u"), 1, true)
     assert.equal(0, #runtime.requests)
   end)
 

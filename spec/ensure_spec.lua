@@ -60,11 +60,10 @@ describe("db:ensure_table", function()
     assert.equal("expires", plane.tables.orders.ttl)
     assert.equal(2, #meta.plan)
     assert.equal("ACTIVE", assert(orders:describe { ttl = false }).status)
-    local written = #runtime.requests
-    _, err, meta = db:ensure_table(SPEC)
-    assert.is_nil(err)
+    local made = #runtime.requests
+    meta = select(3, assert(db:ensure_table(SPEC)))
     assert.equal(0, #meta.plan)
-    for i = written + 1, #plane.log do assert.matches("^Describe", (plane.log[i]:gsub("^List", "Describe"))) end
+    for i = made + 1, #plane.log do assert.is_truthy(plane.log[i]:find "^Describe" or plane.log[i]:find "^List") end
   end)
 
   it("gives the table as it is declared, and what is known of its indexes", function()
@@ -202,7 +201,7 @@ describe("db:ensure_table", function()
     assert.equal("table orders: nothing to do", plan_of(db, spec))
     -- One that is not in the spec stays, and so does the type of its attribute.
     spec = { name = "orders", partition = "pk", types = { n = "S" }, indexes = { GSI4 = { partition = "n" } } }
-    _, err = db:ensure_table(spec)
+    err = select(2, db:ensure_table(spec))
     assert.equal("table orders: index GSI4: n is of type B for index GSI2 and cannot be S", err.message)
   end)
 
@@ -232,8 +231,8 @@ describe("db:ensure_table", function()
       types = { sk = "N", total = "N" }, indexes = { LSI1 = { partition = "total" } } }, { replace_indexes = true }))
     assert.equal("index LSI1 is local: it cannot be removed",
       problems(with { types = { sk = "N" }, indexes = { LSI1 = false } }))
-    assert.equal('ttl is on for "expires" and cannot become "other" at once: turn it off (ttl = false), and an hour later'
-      .. " on again", problems(with { ttl = "other" }))
+    assert.equal('ttl is on for "expires" and cannot become "other" at once: turn it off (ttl = false), and an hour '
+      .. "later on again", problems(with { ttl = "other" }))
   end)
 
   it("knows a KMS key by its id, its ARN or not at all", function()

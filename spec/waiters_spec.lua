@@ -7,7 +7,9 @@ local function table_is(status, members)
   return { body = ('{"Table":{"TableName":"users","TableStatus":%q%s}}'):format(status, members or "") }
 end
 
-local function refused(code) return { status = 400, body = ('{"__type":"x#%s","message":"by the script"}'):format(code) } end
+local function refused(code)
+  return { status = 400, body = ('{"__type":"x#%s","message":"by the script"}'):format(code) }
+end
 
 local NOT_FOUND = refused "ResourceNotFoundException"
 
@@ -227,12 +229,14 @@ describe("db:wait", function()
 
   it("knows when exports, imports, bulk operations and backups are complete", function()
     local cases = {
-      { "export", "ExportArn", '{"ExportDescription":{"ExportStatus":"%s","FailureMessage":"why"}}', "COMPLETED", "FAILED" },
+      { "export", "ExportArn", '{"ExportDescription":{"ExportStatus":"%s","FailureMessage":"why"}}', "COMPLETED",
+        "FAILED" },
       { "import", "ImportArn", '{"ImportTableDescription":{"ImportStatus":"%s","FailureMessage":"why"}}', "COMPLETED",
         "CANCELLED" },
       { "bulk", "BulkOperationArn", '{"BulkOperationDescription":{"BulkOperationStatus":"%s","FailureMessage":"why"}}',
         "COMPLETED_WITH_ERRORS", "CANCELLED" },
-      { "backup", "BackupArn", '{"BackupDescription":{"BackupDetails":{"BackupStatus":"%s"}}}', "AVAILABLE", "DELETED" },
+      { "backup", "BackupArn", '{"BackupDescription":{"BackupDetails":{"BackupStatus":"%s"}}}', "AVAILABLE",
+        "DELETED" },
     }
     for _, case in ipairs(cases) do
       local what, member, body, done, failed = (table.unpack or unpack)(case)
@@ -249,15 +253,14 @@ describe("db:wait", function()
   it("refuses what it does not know", function()
     local db = connect()
     local users = db:table "users"
-    assert.matches('unknown goal of db:wait "activ"; did you mean "active"?', message_of(db.wait, db, "activ", "users"), 1,
-      true)
-    assert.matches("unknown goal of wait", message_of(users.wait, users, "complete"), 1, true)
-    assert.matches("use db:wait", message_of(users.wait, users, "export"), 1, true)
-    assert.matches("the name or ARN of what is waited for must be a string", message_of(db.wait, db, "active"), 1, true)
-    assert.matches("index must be a string", message_of(db.wait, db, "index", "users"), 1, true)
-    assert.matches('unknown option of db:wait "active" "index"', message_of(db.wait, db, "active", "users",
-      { index = "i" }), 1, true)
-    assert.matches("timeout must be a positive number", message_of(users.wait, users, "active", { timeout = 0 }), 1, true)
+    local function refused_by(f, message, ...) assert.matches(message, message_of(f, ...), 1, true) end
+    refused_by(db.wait, 'unknown goal of db:wait "activ"; did you mean "active"?', db, "activ", "users")
+    refused_by(db.wait, "the name or ARN of what is waited for must be a string", db, "active")
+    refused_by(db.wait, "index must be a string", db, "index", "users")
+    refused_by(db.wait, 'unknown option of db:wait "active" "index"', db, "active", "users", { index = "i" })
+    refused_by(users.wait, "unknown goal of wait", users, "complete")
+    refused_by(users.wait, "use db:wait", users, "export")
+    refused_by(users.wait, "timeout must be a positive number", users, "active", { timeout = 0 })
   end)
 end)
 
