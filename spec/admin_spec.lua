@@ -106,6 +106,7 @@ describe("db:create_table", function()
     assert.is_true(runtime:now() >= 10)
     assert.equal("expires", plane.tables.users.ttl)
     assert.equal("UpdateTimeToLive", plane.log[#plane.log])
+    assert.is_true(runtime.requests[2].at > runtime.requests[1].at) -- nothing can be seen at once
   end)
 
   it("does not wait if it is told so", function()
@@ -136,10 +137,13 @@ describe("db:create_table", function()
     end
     local spec = { name = "users", partition = "pk", ttl = "expires" }
     assert.equal("users", assert(create(spec)).name)
-    local ok, err = create(spec, { name = "users", partition = "id" })
-    assert.is_nil(ok)
-    assert.equal("ResourceInUseException", err.code)
-    assert.is_true(err.ambiguous)
+    for _, other in ipairs { { partition = "id" }, { partition = "pk", tags = { a = "b" } } } do
+      other.name = "users"
+      local ok, err = create({ name = "users", partition = "pk", tags = { a = "c" } }, other)
+      assert.is_nil(ok)
+      assert.equal("ResourceInUseException", err.code)
+      assert.is_true(err.ambiguous)
+    end
   end)
 
   it("ends when the table cannot become ACTIVE", function()
@@ -187,6 +191,8 @@ describe("db:create_table", function()
     refused('indexes.GSI1.kind must be "global" or "local"', { indexes = { GSI1 = { partition = "a", kind = "LSI" } } })
     refused('indexes.LSI1 is local: its partition is the table\'s, "pk"',
       { indexes = { LSI1 = { partition = "a", sort = "b", kind = "local" } } })
+    refused("indexes.LSI1 is local: its partition is the table's",
+      { indexes = { LSI1 = { partition = { "pk", "a" }, sort = "b", kind = "local" } } })
     refused("indexes.LSI1 is local: its sort is one attribute", { indexes = { LSI1 = { kind = "local" } } })
     refused("local ones need a table with a sort key",
       { sort = "nil", indexes = { LSI1 = { sort = "b", kind = "local" } } })
@@ -290,6 +296,15 @@ describe("Table:describe", function()
       name = "users", status = "unknown", partition = "pk", types = { pk = "S" }, indexes = {}, billing = "on_demand",
       stream = false, deletion_protection = false, table_class = "STANDARD", encryption = false,
     }, about)
+  end)
+
+  it("goes by the modes, not by what is left of others", function()
+    local db = fake_client.new { description(',"BillingModeSummary":{"BillingMode":"PAY_PER_REQUEST"},'
+      .. '"ProvisionedThroughput":{"ReadCapacityUnits":5,"WriteCapacityUnits":5},'
+      .. '"StreamSpecification":{"StreamEnabled":false,"StreamViewType":"NEW_IMAGE"},'
+      .. '"SSEDescription":{"Status":"DISABLED","KMSMasterKeyArn":"arn:k"}') }
+    local about = assert(db:table("users"):describe { ttl = false })
+    assert.same({ "on_demand", false, false }, { about.billing, about.stream, about.encryption })
   end)
 
   it("reads tags, all pages of them, if it is asked to", function()

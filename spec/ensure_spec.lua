@@ -151,6 +151,24 @@ describe("db:ensure_table", function()
     assert.equal("table orders: nothing to do", plan_of(db, spec))
     assert.equal("~ billing: 7 read, 5 write -> on_demand",
       plan_of(db, { name = "orders", partition = "pk", billing = "on_demand" }))
+    spec.indexes.GSI2 = { partition = "i", read = 20 } -- made anew with it
+    assert.equal("- index GSI2\n+ index GSI2 (i) ALL", plan_of(db, spec, { replace_indexes = true }))
+  end)
+
+  it("gives all indexes throughput with the table, in one step", function()
+    local db = new_plane()
+    local spec = { name = "orders", partition = "pk" }
+    spec.indexes = { GSI1 = { partition = "g" }, GSI2 = { partition = "h" } }
+    assert(db:ensure_table(spec))
+    spec.billing, spec.indexes.GSI2.read = { read = 5, write = 6 }, 9
+    local plan = assert(db:ensure_table(spec, { plan = true }))
+    assert.equal("~ billing: on_demand -> 5 read, 6 write", tostring(plan))
+    local units = {}
+    for i, update in ipairs(plan[1].requests[1].params.GlobalSecondaryIndexUpdates) do
+      local throughput = update.Update.ProvisionedThroughput
+      units[i] = { throughput.ReadCapacityUnits, throughput.WriteCapacityUnits }
+    end
+    assert.same({ { 5, 6 }, { 9, 6 } }, units)
   end)
 
   it("leaves alone what the spec does not mention", function()
@@ -249,6 +267,38 @@ describe("db:ensure_table", function()
     assert.equal("~ encryption: arn:aws:kms:local:000000000000:key/abc -> DynamoDB's key", plan_of(db, spec))
   end)
 
+  it("knows a time to live that is being turned off", function()
+    local described = '{"Table":{"TableName":"orders","KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}]}}'
+    local db = fake_client.new { { body = described },
+      { body = '{"TimeToLiveDescription":{"TimeToLiveStatus":"DISABLING","AttributeName":"t"}}' } }
+    assert.equal('~ ttl: off -> "t"', plan_of(db, { name = "orders", partition = "pk", ttl = "t" }))
+  end)
+
+  it("takes an index that is being removed for one that is not there", function()
+    local db = new_plane()
+    local spec = { name = "orders", partition = "pk", indexes = { GSI1 = { partition = "a" } } }
+    local orders = assert(db:ensure_table(spec))
+    assert(orders:alter({ indexes = { GSI1 = false } }, { wait = false }))
+    assert.equal("+ index GSI1 (a) ALL", plan_of(db, spec))
+    assert(db:ensure_table(spec))
+    assert.equal("ACTIVE", assert(orders:describe()).indexes.GSI1.status)
+  end)
+
+  it("sends raw members with a new table only", function()
+    local db, plane = new_plane()
+    local spec = { name = "orders", partition = "pk", raw = { TableClass = "STANDARD_INFREQUENT_ACCESS" } }
+    assert(db:ensure_table(spec))
+    assert.equal("STANDARD_INFREQUENT_ACCESS", plane.tables.orders.settings.TableClass)
+    assert.equal("table orders: nothing to do", plan_of(db, spec))
+  end)
+
+  it("waits until a table is encrypted with its new key", function()
+    local db = new_plane()
+    local orders = assert(db:ensure_table { name = "orders", partition = "pk" })
+    assert(orders:alter { encryption = true })
+    assert.equal("ENABLED", assert(orders:describe()).raw.SSEDescription.Status)
+  end)
+
   it("takes the steps one after the other, each at rest", function()
     local db, plane, runtime = new_plane { delay = 30 }
     assert(db:ensure_table { name = "orders", partition = "pk" })
@@ -318,6 +368,29 @@ describe("db:ensure_table", function()
     spec.indexes = { GSI1 = { partition = "a" } }
     assert(db:ensure_table(spec))
     assert.equal("table orders: nothing to do", plan_of(db, spec))
+  end)
+
+  it("tries again what was in the way of somebody else's change", function()
+    local spec = { name = "orders", partition = "pk", table_class = "STANDARD" }
+    spec.indexes = { GSI1 = { partition = "a" } }
+    -- Right after the table was looked at, something else begins.
+    local function run(changes, begin)
+      local db, plane = new_plane { delay = 2 }
+      assert(db:ensure_table(spec))
+      plane.lose = function()
+        plane.lose = nil
+        begin(plane, plane.tables.orders)
+      end
+      local before = plane:count "UpdateTable"
+      local wanted = merged(spec, changes)
+      assert(db:ensure_table(wanted))
+      assert.equal("table orders: nothing to do", plan_of(db, wanted))
+      return plane:count "UpdateTable" - before
+    end
+    local function table_changes(plane, tbl) tbl.creating, tbl.ready = false, plane.now + 20 end
+    local function index_changes(plane, tbl) tbl.indexes.GSI1.ready = plane.now + 20 end
+    assert.is_true(run({ table_class = "STANDARD_INFREQUENT_ACCESS" }, table_changes) > 1)
+    assert.is_true(run({ indexes = { GSI2 = { partition = "b" } } }, index_changes) > 1)
   end)
 
   it("does it together with others who do the same", function()

@@ -166,6 +166,7 @@ function operations.UpdateTable(self, params)
   end
   if params.BillingMode == "PAY_PER_REQUEST" then tbl.settings.ProvisionedThroughput = nil end
   tbl.creating, tbl.ready = false, self.now + self.delay
+  if params.SSESpecification then tbl.encrypting = { ready = tbl.ready + self.delay } end
   return { TableDescription = self:describe(tbl) }
 end
 
@@ -259,7 +260,7 @@ function plane_methods:describe(tbl)
     StreamSpecification = stream and stream.StreamEnabled and stream or nil,
     LatestStreamArn = stream and stream.StreamEnabled and tbl.arn .. "/stream/1" or nil,
     SSEDescription = encrypted and {
-      Status = "ENABLED", SSEType = "KMS",
+      Status = tbl.encrypting and is_moving(self, tbl.encrypting) and "UPDATING" or "ENABLED", SSEType = "KMS",
       KMSMasterKeyArn = "arn:aws:kms:local:000000000000:key/" .. (settings.SSESpecification.KMSMasterKeyId or "aws"),
     } or nil,
     GlobalSecondaryIndexes = indexes[1] and indexes or nil,

@@ -173,8 +173,10 @@ local CREATING = { wait = true, timeout = true, deadline = true }
 ---@return boolean
 local function was_created(job)
   local plan = look(job)
-  if not plan or #plan > 1 or plan[1] and plan[1].what ~= "ttl" then return false end
-  return true
+  for _, step in ipairs(plan or {}) do
+    if step.what ~= "ttl" then return false end
+  end
+  return plan ~= nil
 end
 
 --- As `db:create_table`.
