@@ -261,7 +261,7 @@ describe("Table:create", function()
     assert.same({ "DescribeTable", "PutItem", "PutItem" },
       { target(runtime, 1), target(runtime, 2), target(runtime, 3) })
     assert.same({ "pk" }, { sent(runtime).ExpressionAttributeNames["#0"] })
-    assert.same({ g = { partition = { "a", "b" }, sort = { "c" } } }, users.schema.indexes)
+    assert.same({ g = { kind = "global", partition = { "a", "b" }, sort = { "c" } } }, users.schema.indexes)
   end)
 
   it("describes and puts within one timeout", function()

@@ -3,7 +3,7 @@ local usage = require "dynamodb.usage"
 
 local options = {}
 
-local FLAGS = { "consistent", "retry_ambiguous" }
+local FLAGS = { "consistent", "retry_ambiguous", "wait", "if_exists", "plan", "prune", "replace_indexes" }
 
 ---@param timeout any
 ---@param deadline any

@@ -1,4 +1,5 @@
 --- One table: reading and writing single items.
+local admin = require "dynamodb.admin.ensure"
 local batch = require "dynamodb.batch"
 local expression = require "dynamodb.expression"
 local index = require "dynamodb.index"
@@ -8,8 +9,10 @@ local query = require "dynamodb.query"
 local repeat_safe = require "dynamodb.repeat_safe"
 local request = require "dynamodb.request"
 local schema = require "dynamodb.schema"
+local tables = require "dynamodb.admin.tables"
 local transaction = require "dynamodb.transaction"
 local usage = require "dynamodb.usage"
+local waiters = require "dynamodb.admin.waiters"
 local write = require "dynamodb.write"
 
 local table_methods = {}
@@ -53,6 +56,7 @@ local PUTTING = set_of("where", "names", "values", "returns", "capacity", "timeo
   "idempotent")
 local WRITING = set_of("where", "names", "values", "version", "returns", "capacity", "timeout", "deadline",
   "retry_ambiguous", "idempotent")
+local LIMITING = set_of("timeout", "deadline")
 
 -- What each operation can return. Source: ReturnValues of PutItem, UpdateItem, DeleteItem in the API reference.
 local RETURNS = {
@@ -281,6 +285,51 @@ end
 ---@return dynamodb.BatchReport? report    with `missing`, the numbers of the keys that have no item
 function table_methods:get_all(keys, options)
   return batch.get_all(self, keys, options)
+end
+
+--- What the table is: keys, indexes, billing, size, stream, time to live. Its keys and indexes are known to `self` from
+--- then on.
+---@param options table?    tags (true: these, too), ttl (false: without, which saves a request), timeout (seconds),
+---                         deadline
+---@return dynamodb.TableDescription?
+---@return dynamodb.Error?
+---@return dynamodb.Meta?
+function table_methods:describe(options)
+  return tables.describe(self, options)
+end
+
+--- Changes the table and waits until that is done: `orders:alter { indexes = { GSI2 = { partition = "email" }, old =
+--- false }, ttl = "expires" }`. What is so already is no change. DynamoDB takes one change of an index at a time; each
+--- is waited for before the next one. Turning on the time to live is not waited for.
+---@param changes table     as in a table's spec (dynamodb.TableSpec), without name and key; `false` removes an index, a
+---                         tag, the stream or the time to live; raw has members of UpdateTable
+---@param options table?    plan (true: change nothing, return the steps), replace_indexes (true: an index with another
+---                         key or projection is removed and made anew), wait (false: not for the last step), timeout
+---                         (seconds in all; 600, false for none), deadline (on db:now())
+---@return dynamodb.Table|dynamodb.Plan|nil table    itself; with plan = true, the steps
+---@return dynamodb.Error?    code ImpossibleChange with `problems`, before anything is changed; else with `step`
+---@return dynamodb.Meta?     with `plan`, the steps that were taken
+function table_methods:alter(changes, options)
+  return admin.alter(self, changes, options)
+end
+
+--- The time to live: its status ("ENABLED", "DISABLED", "ENABLING", "DISABLING") and its attribute.
+---@param options table?    timeout (seconds), deadline
+---@return table? ttl       `{ status = "ENABLED", attribute = "expires" }`
+---@return dynamodb.Error?
+---@return dynamodb.Meta?
+function table_methods:ttl(options)
+  return tables.ttl(self.client, self.name, option_rules.check(options, LIMITING, "ttl"))
+end
+
+--- Waits until the table has the state that is wanted: "active", "gone", "index", "ttl", "stream", "pitr", "kinesis",
+--- "insights"; see `db:wait`.
+---@param what string
+---@param options table?    timeout (seconds in all; 600, false for none), deadline, index (the name), stream (an ARN)
+---@return any value        what was looked at, as DynamoDB describes it; true if it is gone
+---@return dynamodb.Error?  code WaitFailed or DeadlineExceeded, with `state`
+function table_methods:wait(what, options)
+  return waiters.wait_for_table(self, what, options)
 end
 
 return { new = new }
