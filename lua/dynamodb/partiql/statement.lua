@@ -1,0 +1,140 @@
+--- What a PartiQL statement says of itself, without being parsed: does it read, and how many parameters does it take?
+--- The service owns the grammar; quotes and comments are all that is looked at.
+local usage = require "dynamodb.usage"
+
+local statement = {}
+
+local LONGEST = 8192 -- characters. Source: Statement of ExecuteStatement in DynamoDB's API reference
+
+--- The position behind what begins at `at` and hides its inside: a quoted text or name, a comment. Nil if nothing does;
+--- beyond the end if it does not end.
+---@param text string
+---@param at integer
+---@return integer?
+local function behind_hidden(text, at)
+  local char = text:sub(at, at)
+  -- A quote doubled inside of quotes ends one text and begins the next, which comes to the same here.
+  if char == "'" or char == '"' or char == "`" then return (text:find(char, at + 1, true) or #text + 1) + 1 end
+  local two = text:sub(at, at + 1)
+  if two == "--" then return (text:find("\n", at, true) or #text + 1) + 1 end
+  if two == "/*" then return (text:find("*/", at + 2, true) or #text + 1) + 2 end
+end
+
+--- Calls `f` with each word, in upper case, and each sign that is not hidden, until it returns something.
+---@param text string
+---@param f fun(token: string): any
+---@return any
+local function scan(text, f)
+  local at = 1
+  while at <= #text do
+    local hidden = behind_hidden(text, at)
+    if hidden then
+      -- Whatever is quoted is one sign of its own.
+      local result = text:find("^['\"`]", at) and f "quoted"
+      if result ~= nil and result ~= false then return result end
+      at = hidden
+    else
+      local token = text:match("^[%w_]+", at) or text:sub(at, at)
+      local result = not token:find "^%s" and f(token:upper())
+      if result ~= nil and result ~= false then return result end
+      at = at + #token
+    end
+  end
+end
+
+local KINDS = { SELECT = "read", EXISTS = "check" }
+
+--- What a statement does: its first word, behind comments and parentheses, tells. What is not surely a reading one is
+--- a write, which is not repeated by itself.
+---@param text string
+---@return "read"|"check"|"write"    check: EXISTS, which stands with the writes of a transaction
+function statement.kind(text)
+  return scan(text, function(token)
+    if token ~= "(" then return KINDS[token] or "write" end
+  end) or "write"
+end
+
+--- How many parameters it takes, and does a write return something?
+---@param text string
+---@return integer count
+---@return boolean returning
+local function members(text)
+  local count, returning = 0, false
+  scan(text, function(token)
+    if token == "?" then count = count + 1 end
+    returning = returning or token == "RETURNING"
+  end)
+  return count, returning
+end
+
+--- The parameters as they are sent, none for an empty list. Raises on a hole, and on too many or too few.
+---@param parameters any
+---@param count integer    of the question marks
+---@param where string     for messages: "" or "statement 3: "
+---@return table?
+local function check_parameters(parameters, count, where)
+  if parameters == nil then parameters = {} end
+  usage.check_type(parameters, "table", where .. "parameters")
+  local highest = 0
+  for key in pairs(parameters) do
+    if type(key) ~= "number" or key < 1 or key ~= math.floor(key) then
+      usage.raise(("%sparameters must be a list, in the order of the statement's ?, not a map"):format(where))
+    end
+    highest = math.max(highest, key)
+  end
+  local copy = {} -- the caller's list may have changed when the next page is read
+  for i = 1, highest do
+    if parameters[i] == nil then
+      usage.raise(("%sparameters[%d] is nil; NULL is dynamodb.null"):format(where, i))
+    end
+    copy[i] = parameters[i]
+  end
+  if highest ~= count then
+    usage.raise(("%sthe statement has %d ? for parameters, and %d are given"):format(where, count, highest))
+  end
+  return count > 0 and copy or nil
+end
+
+---@class dynamodb.Statement
+---@field text string
+---@field parameters table?
+---@field kind "read"|"check"|"write"
+---@field returning boolean
+
+--- A statement with its parameters, checked.
+---@param text any
+---@param parameters any
+---@param limits boolean    refuse what is surely too long
+---@param where string?     for messages, if it is one of several: "statement 3: "
+---@return dynamodb.Statement
+function statement.new(text, parameters, limits, where)
+  where = where or ""
+  usage.check_type(text, "string", where .. "the statement")
+  if not text:find "%S" then usage.raise(where .. "the statement is empty") end
+  if limits and #text > LONGEST then
+    local length = select(2, text:gsub("[^\128-\191]", ""))
+    if length > LONGEST then
+      usage.raise(("%sthe statement has %d characters; it may have %d"):format(where, length, LONGEST))
+    end
+  end
+  local count, returning = members(text)
+  return {
+    text = text, kind = statement.kind(text), returning = returning,
+    parameters = check_parameters(parameters, count, where),
+  }
+end
+
+--- The request's members of a statement. Of a write whose condition fails the item is asked for.
+---@param made dynamodb.Statement
+---@param consistent boolean?
+---@return table
+function statement.members(made, consistent)
+  return {
+    Statement = made.text,
+    Parameters = made.parameters,
+    ConsistentRead = consistent,
+    ReturnValuesOnConditionCheckFailure = made.kind ~= "read" and "ALL_OLD" or nil,
+  }
+end
+
+return statement
