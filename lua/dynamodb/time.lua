@@ -95,7 +95,8 @@ local function is_date(year, month, day)
   return day <= LENGTHS[month] + (month == 2 and leap and 1 or 0)
 end
 
---- The point in time that a text names: `2026-11-27T23:25:01.123Z`, or with a zone, `…T23:25:01+01:00`. Source: RFC 3339.
+--- The point in time that a text names: "2026-11-27T23:25:01.123Z", or with a zone "2026-11-28T00:25:01+01:00".
+--- Source: RFC 3339.
 ---@param text any           data: what is no such text is no mistake of the program
 ---@return number? seconds   since 1970; whole if the text has no fraction
 ---@return string? message
@@ -139,7 +140,9 @@ function time.ttl(seconds_from_now, now)
   if not number then
     usage.raise(("time.ttl: a number of seconds from now is expected, not %s"):format(tostring(seconds_from_now)))
   end
-  if number < 0 then usage.raise(("time.ttl: %s seconds from now is in the past"):format(tostring(seconds_from_now))) end
+  if number < 0 then
+    usage.raise(("time.ttl: %s seconds from now is in the past"):format(tostring(seconds_from_now)))
+  end
   if number >= ABSOLUTE then
     usage.raise(("time.ttl: %s seconds from now are more than 31 years; is it a point in time, or milliseconds?")
       :format(tostring(seconds_from_now)))

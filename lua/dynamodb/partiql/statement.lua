@@ -20,25 +20,18 @@ local function behind_hidden(text, at)
   if two == "/*" then return (text:find("*/", at + 2, true) or #text + 1) + 2 end
 end
 
---- Calls `f` with each word, in upper case, and each sign that is not hidden, until it returns something.
+--- Calls `f` with each word and each sign, until it returns something. Comments are left out.
 ---@param text string
----@param f fun(token: string): any
+---@param f fun(token: string, at: integer): any    a word is in upper case; what is quoted is its quote
 ---@return any
 local function scan(text, f)
   local at = 1
   while at <= #text do
-    local hidden = behind_hidden(text, at)
-    if hidden then
-      -- Whatever is quoted is one sign of its own.
-      local result = text:find("^['\"`]", at) and f "quoted"
-      if result ~= nil and result ~= false then return result end
-      at = hidden
-    else
-      local token = text:match("^[%w_]+", at) or text:sub(at, at)
-      local result = not token:find "^%s" and f(token:upper())
-      if result ~= nil and result ~= false then return result end
-      at = at + #token
-    end
+    local after = behind_hidden(text, at)
+    local token = text:match(after and "^['\"`]" or "^[%w_]+", at) or not after and text:match("^%S", at)
+    local result = token and f(token:upper(), at)
+    if result then return result end
+    at = after or at + (token and #token or 1)
   end
 end
 
@@ -95,6 +88,21 @@ local function check_parameters(parameters, count, where)
   return count > 0 and copy or nil
 end
 
+--- The statement with its parameters put in, for people.
+---@param text string
+---@param write fun(number: integer): string?    what stands for a parameter
+---@return string
+function statement.fill(text, write)
+  local parts, from, count = {}, 1, 0
+  scan(text, function(token, at)
+    if token ~= "?" then return end
+    count = count + 1
+    parts[#parts + 1] = text:sub(from, at - 1) .. (write(count) or "?")
+    from = at + 1
+  end)
+  return table.concat(parts) .. text:sub(from)
+end
+
 ---@class dynamodb.Statement
 ---@field text string
 ---@field parameters table?
@@ -122,6 +130,35 @@ function statement.new(text, parameters, limits, where)
     text = text, kind = statement.kind(text), returning = returning,
     parameters = check_parameters(parameters, count, where),
   }
+end
+
+local ENTRY = { [1] = true, [2] = true }
+
+--- Statements that are sent together: all of them read, or all of them write.
+---@param list any
+---@param limits boolean
+---@param method string    for messages
+---@return dynamodb.Statement[]    also kind: "read" or "write", nil if there are none
+function statement.list(list, limits, method)
+  usage.check_type(list, "table", method .. ": the list of statements")
+  local made, count = {}, 0
+  for _ in pairs(list) do count = count + 1 end
+  for i = 1, count do
+    local entry, where = list[i], ("%s: statement %d: "):format(method, i)
+    usage.check_type(entry, "table", where .. "{ statement, parameters }")
+    for key in pairs(entry) do
+      if not ENTRY[key] then
+        usage.raise(("%sit is { statement, parameters }, without %s"):format(where, tostring(key)))
+      end
+    end
+    made[i] = statement.new(entry[1], entry[2], limits, where)
+    local kind = made[i].kind == "read" and "read" or "write"
+    made.kind = made.kind or kind
+    if made.kind ~= kind then
+      usage.raise(("%sit %ss, and those before it %s; they cannot be mixed"):format(where, kind, made.kind))
+    end
+  end
+  return made
 end
 
 --- The request's members of a statement. Of a write whose condition fails the item is asked for.
