@@ -34,8 +34,8 @@ end
 --- A table of the client. No request is made.
 ---@param client dynamodb.Client
 ---@param name string         name or ARN
----@param declared table?     `{ partition =, sort =, types =, indexes =, version =, stamps = }`; what is missing is described
----                           when needed
+---@param declared table?     `{ partition =, sort =, types =, indexes =, version =, stamps = }`; what is missing is
+---                           described when needed
 ---@return dynamodb.Table
 local function new(client, name, declared)
   usage.check_type(name, "string", "the table's name")
