@@ -490,7 +490,7 @@ end
 ---@return table? errs      nil if no function returned an error; else errs[i] is the one of functions[i]
 function client_methods:parallel(functions, options)
   local runtime = self:runtime()
-  if self.explained then runtime = {} end -- without tasks: what others do meanwhile would be taken for theirs
+  if self.explained then runtime = {} end -- one by one: while one asks for keys, the others would be sent
   return parallel.run(runtime, functions, options)
 end
 

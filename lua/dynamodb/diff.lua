@@ -67,14 +67,13 @@ local function below(segments, segment)
   return longer
 end
 
---- ADD and DELETE know only whole attributes, and one of them alone does for one set. Source: UpdateExpression in
---- DynamoDB's API reference.
+--- ADD and DELETE know only whole attributes, and one set takes only one of them. Source: UpdateExpression in DynamoDB's
+--- API reference. Sets of two types have no element in common.
 local function diff_sets(old, new, segments)
   local added, gone = without(new, old), without(old, new)
   if #added == 0 and #gone == 0 then return {}, 0 end
-  local same_type = core.key(old[1]):sub(1, 1) == core.key(new[1]):sub(1, 1)
-  if #segments == 1 and same_type and #gone == 0 then return change("add", segments, added) end
-  if #segments == 1 and same_type and #added == 0 then return change("delete", segments, gone) end
+  if #segments == 1 and #gone == 0 then return change("add", segments, added) end
+  if #segments == 1 and #added == 0 then return change("delete", segments, gone) end
   return change("set", segments, new)
 end
 

@@ -97,7 +97,7 @@ local function new_sender(client, kind, options)
     operation = kind == "write" and "BatchWriteItem" or "BatchGetItem",
     engine = engine,
     options = options,
-    concurrency = runtime.spawn and not client.explained and (options.concurrency or CONCURRENCY) or 1,
+    concurrency = runtime.spawn and (options.concurrency or CONCURRENCY) or 1,
     max_failed = options.max_failed or 100,
     tables = {}, numbers = {},
     open = true,
