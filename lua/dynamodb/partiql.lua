@@ -26,7 +26,7 @@ local MOST = 100 -- statements of a transaction. Source: "Performing transaction
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
 function partiql.execute(client, text, parameters, options)
-  local made = statement.new(text, parameters, client.limits)
+  local made = statement.new(text, parameters, client)
   if made.kind == "read" then
     options = option_rules.check(options, READING, "execute")
     for _, name in ipairs { "limit", "page_size" } do
@@ -85,7 +85,7 @@ end
 function partiql.execute_transaction(client, list, options)
   options = option_rules.check(options, TRANSACTION, "execute_transaction")
   if options.token ~= nil then option_rules.check_token(options.token, "token") end
-  local statements = statement.list(list, client.limits, "execute_transaction")
+  local statements = statement.list(list, client, "execute_transaction")
   local count = #statements
   if count == 0 then return {}, nil, { attempts = 0, waited = 0 } end
   if client.limits and count > MOST then

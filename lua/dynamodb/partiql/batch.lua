@@ -16,9 +16,15 @@ local MOST = 25 -- statements of a request. Source: Statements of BatchExecuteSt
 local BASE, CAP = 0.05, 20
 local STALL = 60 -- seconds without any progress
 
--- Codes of statements that may succeed a moment later; nothing was done. Source: BatchStatementError in the API
--- reference.
-local THROTTLED = write.set_of("RequestLimitExceeded", "ProvisionedThroughputExceeded", "ThrottlingError")
+-- Codes of statements that are not those of whole requests. Source: BatchStatementError in the API reference.
+local THROTTLED = write.set_of("ProvisionedThroughputExceeded", "ThrottlingError")
+
+--- May the statement succeed a moment later, and was nothing done?
+---@param code string
+---@return boolean
+local function is_throttled(code)
+  return THROTTLED[code] or core.classify(nil, code) == "throttling"
+end
 
 ---@class dynamodb.StatementReport    done + failed + unprocessed == input
 ---@field input integer          statements
@@ -83,10 +89,10 @@ local function settle(self, index, response)
     return false
   end
   local code = type(failure.Code) == "string" and failure.Code or "Unknown"
-  local stem, message = code:gsub("Exception$", ""), failure.Message
-  if THROTTLED[stem] or stem == "InternalServerError" then
+  local message, throttled = failure.Message, is_throttled(code)
+  if throttled or code == "InternalServerError" then
     self.again[index] = { code = code, message = message }
-    if THROTTLED[stem] or self.repeatable then return true end
+    if throttled or self.repeatable then return true end
     self.ambiguous[index] = true -- it is left over: nobody knows whether it was applied
     return false
   end
@@ -263,7 +269,7 @@ local function run_all(client, list, given)
     usage.raise("stall must be a positive number of seconds")
   end
   option_rules.capacity(client, options)
-  local statements = statement.list(list, client.limits, "execute_batch")
+  local statements = statement.list(list, client, "execute_batch")
   if options.consistent ~= nil and statements.kind == "write" then
     usage.raise("consistent is for statements that read")
   end

@@ -1,5 +1,6 @@
 --- What a PartiQL statement says of itself, without being parsed: does it read, and how many parameters does it take?
 --- The service owns the grammar; quotes and comments are all that is looked at.
+local core = require "dynamodb.core"
 local usage = require "dynamodb.usage"
 
 local statement = {}
@@ -60,12 +61,29 @@ local function members(text)
   return count, returning
 end
 
+--- A parameter as it is sent, apart from what the caller's table becomes. Raises on one that cannot be; also where
+--- items do without such values (`unsupported = "skip"`, `empty_sets = "omit"`).
+---@param value any
+---@param values userdata?    core.options
+---@param where string
+---@return any
+local function as_sent(value, values, where)
+  if value == nil then usage.raise(where .. " is nil; NULL is dynamodb.null") end
+  local ok, json = pcall(core.marshal_value, value, values)
+  if not ok then
+    local _, message = pcall(core.marshal, { value = value }) -- says why, as without options
+    usage.raise(where .. tostring(message):gsub("^Item%.value", ""))
+  end
+  return (core.unmarshal_value(json))
+end
+
 --- The parameters as they are sent, none for an empty list. Raises on a hole, and on too many or too few.
 ---@param parameters any
----@param count integer    of the question marks
----@param where string     for messages: "" or "statement 3: "
+---@param count integer      of the question marks
+---@param values userdata?   core.options
+---@param where string       for messages: "" or "statement 3: "
 ---@return table?
-local function check_parameters(parameters, count, where)
+local function check_parameters(parameters, count, values, where)
   if parameters == nil then parameters = {} end
   usage.check_type(parameters, "table", where .. "parameters")
   local highest = 0
@@ -75,13 +93,8 @@ local function check_parameters(parameters, count, where)
     end
     highest = math.max(highest, key)
   end
-  local copy = {} -- the caller's list may have changed when the next page is read
-  for i = 1, highest do
-    if parameters[i] == nil then
-      usage.raise(("%sparameters[%d] is nil; NULL is dynamodb.null"):format(where, i))
-    end
-    copy[i] = parameters[i]
-  end
+  local copy = {}
+  for i = 1, highest do copy[i] = as_sent(parameters[i], values, ("%sparameters[%d]"):format(where, i)) end
   if highest ~= count then
     usage.raise(("%sthe statement has %d ? for parameters, and %d are given"):format(where, count, highest))
   end
@@ -112,14 +125,14 @@ end
 --- A statement with its parameters, checked.
 ---@param text any
 ---@param parameters any
----@param limits boolean    refuse what is surely too long
----@param where string?     for messages, if it is one of several: "statement 3: "
+---@param client dynamodb.Client    whose limits and values hold
+---@param where string?             for messages, if it is one of several: "statement 3: "
 ---@return dynamodb.Statement
-function statement.new(text, parameters, limits, where)
+function statement.new(text, parameters, client, where)
   where = where or ""
   usage.check_type(text, "string", where .. "the statement")
   if not text:find "%S" then usage.raise(where .. "the statement is empty") end
-  if limits and #text > LONGEST then
+  if client.limits and #text > LONGEST then
     local length = select(2, text:gsub("[^\128-\191]", ""))
     if length > LONGEST then
       usage.raise(("%sthe statement has %d characters; it may have %d"):format(where, length, LONGEST))
@@ -128,7 +141,7 @@ function statement.new(text, parameters, limits, where)
   local count, returning = members(text)
   return {
     text = text, kind = statement.kind(text), returning = returning,
-    parameters = check_parameters(parameters, count, where),
+    parameters = check_parameters(parameters, count, client.values, where),
   }
 end
 
@@ -136,10 +149,10 @@ local ENTRY = { [1] = true, [2] = true }
 
 --- Statements that are sent together: all of them read, or all of them write.
 ---@param list any
----@param limits boolean
+---@param client dynamodb.Client
 ---@param method string    for messages
 ---@return dynamodb.Statement[]    also kind: "read" or "write", nil if there are none
-function statement.list(list, limits, method)
+function statement.list(list, client, method)
   usage.check_type(list, "table", method .. ": the list of statements")
   local made, count = {}, 0
   for _ in pairs(list) do count = count + 1 end
@@ -151,7 +164,7 @@ function statement.list(list, limits, method)
         usage.raise(("%sit is { statement, parameters }, without %s"):format(where, tostring(key)))
       end
     end
-    made[i] = statement.new(entry[1], entry[2], limits, where)
+    made[i] = statement.new(entry[1], entry[2], client, where)
     local kind = made[i].kind == "read" and "read" or "write"
     made.kind = made.kind or kind
     if made.kind ~= kind then
