@@ -141,6 +141,11 @@ describe("execute of a SELECT", function()
     assert.same({ nil, "ResponseError" }, { item, err.code })
   end)
 
+  it("is over with an empty token", function()
+    new { page({ 1 }, "") }
+    assert.equal(1, #assert(db:execute(SELECT, { "a" }):all()))
+  end)
+
   it("is over at its deadline, whichever page it is at", function()
     local function slow(answer) return { body = answer.body, delay = 4 } end
     for _, options in ipairs { { timeout = 6 }, { deadline = 6 }, { timeout = 6, deadline = 100 } } do
@@ -374,6 +379,18 @@ describe("execute_batch", function()
     assert.is_true(runtime:now() < 60 and runtime:now() > 20)
   end)
 
+  it("goes on for as long as there is progress", function()
+    new()
+    local once = service(function(number, request) return number ~= request and "ThrottlingError" or nil end)
+    runtime.handler = function(request)
+      local answer = once(request)
+      answer.delay = 20
+      return answer
+    end
+    assert(db:execute_batch(statements(UPDATE, 5)))
+    assert.is_true(runtime:now() >= 100)
+  end)
+
   it("gives up at the deadline", function()
     for _, options in ipairs { { timeout = 1 }, { deadline = 1 }, { timeout = 9, deadline = 1 } } do
       new()
@@ -390,6 +407,15 @@ describe("execute_batch", function()
     local _, err = db:execute_batch(statements(SELECT, 2), { timeout = 2 })
     assert.same({ 0, 0, 2 }, sums(err.report))
     assert.equal("deadline", err.report.stopped)
+  end)
+
+  it("repeats a request that took its own time, unless it wrote", function()
+    local slow, done = { body = "{}", delay = 40 }, { body = '{"Responses":[{}]}' }
+    new { slow, done }
+    assert.same({ 1, 0, 0 }, sums(assert(db:execute_batch(statements(SELECT, 1)))))
+    new { slow }
+    local _, err = db:execute_batch(statements(UPDATE, 1))
+    assert.same({ "error", true }, { err.report.stopped, err.ambiguous })
   end)
 
   it("repeats a statement that the service failed on only if it reads", function()

@@ -118,7 +118,8 @@ local function settle_failure(self, chunk, err)
     self.explained = err
     return {}
   end
-  if err.retryable and err.code ~= "DeadlineExceeded" then
+  -- One request has its own time; whether the batch is out of time is seen when it waits.
+  if err.retryable or err.code == "DeadlineExceeded" and not err.ambiguous then
     for _, index in ipairs(chunk) do self.again[index] = { code = err.code, message = err.message } end
     self.last_error = err
     return chunk
@@ -131,7 +132,8 @@ local function settle_failure(self, chunk, err)
     self.again[index] = { code = err.code, message = err.message }
     self.ambiguous[index] = err.ambiguous or nil
   end
-  stop(self, err.code == "DeadlineExceeded" and "deadline" or "error", err)
+  local deadline = self.limits.deadline
+  stop(self, deadline and self.client:now() >= deadline and "deadline" or "error", err)
   return chunk
 end
 
