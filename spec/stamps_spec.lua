@@ -25,8 +25,8 @@ local function stamps_of(item) return { item.createdAt and item.createdAt.S, ite
 
 -- An UpdateExpression with its names and values filled in.
 local function text_of(params)
-  local text = params.UpdateExpression:gsub("#%d+", params.ExpressionAttributeNames)
-  return (text:gsub(":%d+", function(name) return (select(2, next(params.ExpressionAttributeValues[name]))) end))
+  local text = params.UpdateExpression:gsub("#%w+", params.ExpressionAttributeNames)
+  return (text:gsub(":%w+", function(name) return (select(2, next(params.ExpressionAttributeValues[name]))) end))
 end
 
 describe("a table with stamps", function()
@@ -159,10 +159,25 @@ describe("update", function()
     end
   end)
 
-  it("refuses texts and empty changes before any request", function()
+  it("as a text has the stamps in its SET clause, or gets one", function()
+    local items, runtime = new_table { OK, OK, OK, OK, OK, OK }
+    local function written(text, options)
+      assert(items:update({ pk = "a" }, text, options))
+      return text_of(sent(runtime))
+    end
+    local created = ("createdAt = if_not_exists(createdAt, %s)"):format(NOW)
+    local both = ("updatedAt = %s, %s"):format(NOW, created)
+    assert.equal("SET " .. both .. ", a = b", written "SET a = b")
+    assert.equal("REMOVE c SET " .. both .. ", a = b + 1", written("REMOVE c set a = b + :n", { values = { n = 1 } }))
+    assert.equal("SET " .. both .. " ADD n 1", written("ADD n :n", { values = { n = 1 } }))
+    assert.equal("SET " .. created .. ", updatedAt = a", written "SET updatedAt = a")
+    assert.equal(("SET updatedAt = %s REMOVE createdAt.x"):format(NOW),
+      written("REMOVE #c.x", { names = { ["#c"] = "createdAt" } }))
+    assert.equal("SET updatedAt = a REMOVE createdAt", written "SET updatedAt = a REMOVE createdAt")
+  end)
+
+  it("refuses empty changes before any request", function()
     local items, runtime = new_table {}
-    assert.matches("changes must be a table, not a text: the table has stamps",
-      fake_client.message_of(items.update, items, { pk = "a" }, "SET a = b"), 1, true)
     assert.matches("changes are empty", fake_client.message_of(items.update, items, { pk = "a" }, {}), 1, true)
     assert.matches("changes.set must be a table", fake_client.message_of(items.update, items, { pk = "a" }, { set = 1 }),
       1, true)

@@ -121,16 +121,33 @@ end
 ---@param at string?
 ---@return any
 function stamps.update(target, changes, at)
-  if not target.stamps then return changes end
-  if type(changes) == "string" then
-    usage.raise "changes must be a table, not a text: the table has stamps, which have to be written too"
-  end
-  if type(changes) ~= "table" or next(changes) == nil then return changes end
+  if not target.stamps or type(changes) ~= "table" or next(changes) == nil then return changes end
   local own, copy = stamps_of(target), copy_of(changes)
   at = at or stamps.now(target.client)
   if own.updated and not touches(changes, own.updated) then add(copy, "set", own.updated, at) end
   if own.created and not touches(changes, own.created) then add(copy, "default", own.created, at) end
   return copy
+end
+
+--- The same for changes as a text: what is to be assigned beside what it changes.
+---@param target dynamodb.Table
+---@param at string?
+---@return (fun(targets: table[]): table?)?    given the paths that the text changes, further changes
+function stamps.beside(target, at)
+  if not target.stamps then return nil end
+  local own = stamps_of(target)
+  return function(targets)
+    local touched, more = {}, nil
+    for _, segments in ipairs(targets) do touched[segments[1]] = true end
+    for which, name in pairs(own) do
+      if not touched[name] then
+        more = more or {}
+        at = at or stamps.now(target.client)
+        more[which == "updated" and "set" or "default"] = { [name] = at }
+      end
+    end
+    return more
+  end
 end
 
 return stamps

@@ -126,7 +126,7 @@ function write.update(target, given, changes, options, at)
     changes, next_version = versions.update(target.version, changes, current)
   end
   local builder = builder_for(target, options)
-  local text, safe = builder:update(changes, item_key)
+  local text, safe = builder:update(changes, item_key, stamps.beside(target, at))
   local params = finish({ TableName = target.name, Key = item_key, UpdateExpression = text }, builder, condition)
   -- Under a version that it moves on, even an ADD cannot be applied twice.
   local has_version = given[target.version] ~= nil
