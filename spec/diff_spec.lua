@@ -55,7 +55,8 @@ describe("diff", function()
   end)
 
   it("sets a set that is inside of a map, where ADD does not reach", function()
-    check({ set = { ["m.s"] = set { 1, 2 } } }, { m = { s = set { 1 }, x = LONG } }, { m = { s = set { 1, 2 }, x = LONG } })
+    check({ set = { ["m.s"] = set { 1, 2 } } },
+      { m = { s = set { 1 }, x = LONG } }, { m = { s = set { 1, 2 }, x = LONG } })
   end)
 
   it("goes inside of maps", function()

@@ -164,8 +164,8 @@ describe("explain", function()
   end)
 
   it("refuses what is no function", function()
-    assert.matches("what db:explain runs must be a function, not a table", fake_client.message_of(db.explain, db, {}), 1,
-      true)
+    assert.matches("what db:explain runs must be a function, not a table",
+      fake_client.message_of(db.explain, db, {}), 1, true)
   end)
 end)
 

@@ -85,7 +85,8 @@ describe("a key's template", function()
     assert.matches("id is missing", message_of(user), 1, true)
     assert.matches('unknown field of key "USER#{id}" "ID"; did you mean "id"?', message_of(user, { ID = 1 }), 1, true)
     assert.matches("id is empty", message_of(user, ""), 1, true)
-    assert.matches("number stands behind id, which is missing", message_of(order.prefix, order, { number = 1 }), 1, true)
+    assert.matches("number stands behind id, which is missing",
+      message_of(order.prefix, order, { number = 1 }), 1, true)
     local bare = dynamodb.key "{id}"
     assert.matches("id is missing: the key begins with it", message_of(bare.prefix, bare), 1, true)
   end)

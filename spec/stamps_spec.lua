@@ -1,4 +1,5 @@
--- db:table(name, { stamps = … }), over a runtime of which nothing is real. Its wall clock says 2023-11-14T22:13:20.250Z.
+-- db:table(name, { stamps = … }), over a runtime of which nothing is real: its wall clock stands at
+-- 2023-11-14T22:13:20.250Z.
 local core = require "dynamodb.core"
 local dynamodb = require "dynamodb"
 local fake_client = require "spec.support.fake_client"
@@ -179,8 +180,8 @@ describe("update", function()
   it("refuses empty changes before any request", function()
     local items, runtime = new_table {}
     assert.matches("changes are empty", fake_client.message_of(items.update, items, { pk = "a" }, {}), 1, true)
-    assert.matches("changes.set must be a table", fake_client.message_of(items.update, items, { pk = "a" }, { set = 1 }),
-      1, true)
+    assert.matches("changes.set must be a table",
+      fake_client.message_of(items.update, items, { pk = "a" }, { set = 1 }), 1, true)
     assert.equal(0, #runtime.requests)
   end)
 end)

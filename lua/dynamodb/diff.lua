@@ -67,8 +67,8 @@ local function below(segments, segment)
   return longer
 end
 
---- ADD and DELETE know only whole attributes, and one set takes only one of them. Source: UpdateExpression in DynamoDB's
---- API reference. Sets of two types have no element in common.
+--- ADD and DELETE know only whole attributes, and one set takes only one of them. Source: UpdateExpression in
+--- DynamoDB's API reference. Sets of two types have no element in common.
 local function diff_sets(old, new, segments)
   local added, gone = without(new, old), without(old, new)
   if #added == 0 and #gone == 0 then return {}, 0 end

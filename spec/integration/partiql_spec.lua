@@ -40,7 +40,8 @@ describe("PartiQL", function()
     assert.is_nil(ok)
     assert.is_true(err:is "DuplicateItem")
     assert.same({ pk = "one", sk = "a", n = 1 }, assert(execute(GET, { "one", "a" }, { consistent = true }):first()))
-    local changed = assert(execute("UPDATE T SET n = n + 1 WHERE pk = ? AND sk = ? RETURNING ALL NEW *", { "one", "a" }))
+    local add = "UPDATE T SET n = n + 1 WHERE pk = ? AND sk = ? RETURNING ALL NEW *"
+    local changed = assert(execute(add, { "one", "a" }))
     assert.same({ { pk = "one", sk = "a", n = 2 } }, changed)
     ok, err = execute("UPDATE T SET n = 9 WHERE pk = ? AND sk = ? AND n = 1", { "one", "a" })
     assert.is_nil(ok)
@@ -132,10 +133,9 @@ describe("PartiQL", function()
   it("applies a transaction with one token once", function()
     if is_pending() then return end
     fill("token", 1)
-    local token = require("dynamodb.core").uuid()
+    local token, add = require("dynamodb.core").uuid(), on_table "UPDATE T SET n = n + 1 WHERE pk = ? AND sk = ?"
     for _ = 1, 2 do
-      assert(db:execute_transaction({ { on_table "UPDATE T SET n = n + 1 WHERE pk = ? AND sk = ?", { "token", "s001" } } },
-        { token = token }))
+      assert(db:execute_transaction({ { add, { "token", "s001" } } }, { token = token }))
     end
     assert.equal(2, execute(GET, { "token", "s001" }):first().n)
   end)
