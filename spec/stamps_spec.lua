@@ -39,6 +39,14 @@ describe("a table with stamps", function()
     assert.is_nil(declared(false))
   end)
 
+  it("is declared as it is made", function()
+    local db = fake_client.new()
+    local declared = { name = "tickets", partition = "pk", stamps = true }
+    local requests = db:explain(function() db:create_table(declared) end)
+    assert.equal("CreateTable", requests[1].operation)
+    assert.truthy(db:table("tickets", declared).stamps)
+  end)
+
   it("refuses names that make no sense", function()
     local db = fake_client.new()
     local function refused(message, stamps, version)
