@@ -1,5 +1,5 @@
 /*
-** SHA-256 and HMAC-SHA-256. The only file that knows OpenSSL: algorithms are fetched once, contexts are kept and
+** SHA-256, HMAC-SHA-256 and MD5. The only file that knows OpenSSL: algorithms are fetched once, contexts are kept and
 ** started again, since a fetch costs more than hashing a small request.
 */
 #ifndef DYNAMODB_DIGEST_H
@@ -39,6 +39,18 @@ int hmac_open (Hmac *h, const Digest *d); /* no key yet */
 void hmac_close (Hmac *h);
 int hmac_key (Hmac *h, const void *key, size_t len);
 int hmac_sign (Hmac *h, const void *bytes, size_t len, unsigned char out[DIGEST_SIZE]);
+
+/* MD5 of bytes in pieces: S3's checksum, no protection against anybody. */
+typedef struct Md5 {
+  struct evp_md_ctx_st *context;
+} Md5;
+
+#define MD5_SIZE 16
+
+int md5_open (Md5 *m); /* 0 when OpenSSL refuses, as it does where only approved algorithms are allowed */
+void md5_close (Md5 *m);
+int md5_update (Md5 *m, const void *bytes, size_t len);
+int md5_finish (Md5 *m, unsigned char out[MD5_SIZE]); /* closes it */
 
 /* 2 × `len` characters of lower-case hexadecimal. */
 void digest_hex (const unsigned char *bytes, size_t len, char *out);
