@@ -48,20 +48,22 @@ local LONGEST_WAIT = 20 -- seconds
 ---@field state table                what is saved: counts, cursor, and whatever the job has beside them
 ---@field resumed boolean            was there a state?
 ---@field left table[]
+---@field before_save (fun(): true?, dynamodb.Error?)?    makes the files of the job be what the state will say of them
+---@field is_due (fun(): boolean)?    is it a good moment for a checkpoint?
 ---@field failing_since number?      when the first of the failures was after which nothing has succeeded yet
 
---- The caller's client with one more listener to throttling. All else is the caller's own.
+--- A client of the caller's with one more listener to throttling. All else is the caller's own.
 ---@param client dynamodb.Client
----@param job dynamodb.Job
 ---@return dynamodb.Client
-local function listening(client, job)
+function job_methods:listen(client)
   local all, own = {}, client.hooks.on_throttle
   for name, hook in pairs(client.hooks) do all[name] = hook end
   function all.on_throttle(info)
-    job.throttles = job.throttles + 1
-    if job.on_throttle then job.on_throttle() end
+    self.throttles = self.throttles + 1
+    if self.on_throttle then self.on_throttle() end
     if own then own(info) end
   end
+  client:runtime() -- made now, so that both have the same one
   return setmetatable({ hooks = all }, { __index = client })
 end
 
@@ -79,7 +81,7 @@ local function new(kind, client, options, identity)
     state = { counts = {} }, resumed = false, left = {},
     read = 0, written = 0, throttles = 0, failures = 0, seen_before = 0,
   }, job_mt)
-  self.client = listening(client, self)
+  self.client = self:listen(client)
   if not options.checkpoint then return self end
   self.checkpoint = { path = options.checkpoint, kind = kind, identity = identity }
   local state, err = checkpoints.load(self.checkpoint)
@@ -94,20 +96,22 @@ end
 
 --- A table as the job uses it: without versions and stamps, which it sees to itself.
 ---@param target dynamodb.Table
----@param client dynamodb.Client?    the job's own
+---@param options table?    of the declaration: version, stamps
 ---@return dynamodb.Table?
 ---@return dynamodb.Error?
-function job_methods:table(target, client)
+function job_methods:table(target, options)
   local keys, err = target:keys {}
   if not keys then return nil, err end
-  return (client or self.client):table(target.name, { partition = keys.partition, sort = keys.sort, types = keys.types })
+  local declared = { partition = keys.partition, sort = keys.sort, types = keys.types }
+  for name, value in pairs(options or {}) do declared[name] = value end
+  return self:listen(target.client):table(target.name, declared)
 end
 
---- Asks how many items there are; that nobody may know is no failure.
+--- Asks how large a table is; that nobody may know is no failure.
 ---@param target dynamodb.Table
 function job_methods:measure(target)
   local about = target:describe { ttl = false }
-  self.total = about and about.items
+  if about then self.total, self.bytes = about.items, about.bytes end
 end
 
 ---@param name string
@@ -162,15 +166,21 @@ local function count_reading(self, query)
   self.query, self.query_read = query, units
 end
 
+--- Is it time for a checkpoint? The job may know better than the clock.
+local function needs_saving(self)
+  if self.is_due then return self.is_due() end
+  return self.checkpoint ~= nil and self.runtime:now() - self.saved >= SAVE_SECONDS
+end
+
 --- Saves the state.
 ---@return true?
 ---@return dynamodb.Error?
 function job_methods:save()
-  if not self.checkpoint then return true end
   if self.before_save then
     local ok, err = self.before_save()
     if not ok then return nil, err end
   end
+  if not self.checkpoint then return true end
   self.saved = self.runtime:now()
   return checkpoints.save(self.checkpoint, self.state)
 end
@@ -219,7 +229,7 @@ function job_methods:chunks(query, size, handle)
     self:count("seen", taken)
     if taken > 0 then self.state.cursor = query:cursor() end
     self:tell()
-    if self.checkpoint and not over and self.runtime:now() - self.saved >= SAVE_SECONDS then
+    if not over and needs_saving(self) then
       ok, err = self:save()
       if not ok then return nil, err end
     end

@@ -54,6 +54,19 @@ function mapper.apply(map, item)
   return old, stored
 end
 
+--- What an item becomes on its way to another table.
+---@param map function?
+---@param item table
+---@return table? item       nil without a code: it is left out
+---@return string? code      MapFailed, InvalidItem
+---@return string? message
+function mapper.copy(map, item)
+  if not map then return item end
+  local old, new, code, message = mapper.apply(map, item)
+  if not old then return nil, code, message end
+  return new
+end
+
 ---@class dynamodb.MapRules : dynamodb.GuardRules
 ---@field map function
 ---@field target dynamodb.Table    as the caller has it: its stamps are set
