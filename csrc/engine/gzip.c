@@ -16,7 +16,7 @@ void deflater_close (Deflater *d) {
 
 /* Deflates what is in `stream` until its input is used up, or until the end is written. */
 static const char *deflate_all (Deflater *d, Buffer *out, int flush) {
-  int status;
+  int status = Z_OK;
   do {
     char *room = buffer_reserve(out, PIECE);
     if (!room) return "out of memory";

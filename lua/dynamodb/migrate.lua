@@ -1,23 +1,23 @@
 --- Data migrations and what belongs to them: items changed in place, exported, imported, copied, compared, swept away.
 --- The module can be called: `migrate { table = users, map = f, … }` is `migrate.run`.
 ---
---- All of these are jobs. A job with a `checkpoint` (a file's name) that is stopped, fails or is killed goes on where it
---- was when it is called again with the same options. Each gives a report when all of it is done, else nil and an error
---- with the code Incomplete, with `report` and, if a failure ended it, `cause`. What may pass (throttling, lost
---- connections) is waited for, up to `stall` seconds without any success. These options are the same in all of them:
+--- All of these are jobs. A job with a `checkpoint` that is stopped, fails or is killed goes on where it was when it is
+--- called again with the same options. Each gives a report when all of it is done, else nil and an error with the code
+--- Incomplete, with `report` and, if a failure ended it, `cause`. What may pass (throttling, lost connections) is
+--- waited for. Where they have these options, they mean the same:
 ---
 --- | option | meaning |
 --- | --- | --- |
---- | `checkpoint` | a file's name; nothing is kept without it |
+--- | `checkpoint` | a file's name; without it nothing is kept |
 --- | `progress` | a function that is told how it goes (dynamodb.Progress), after each chunk |
 --- | `stop` | a function that returns true when the job is to end at the next item |
 --- | `stall` | seconds without any success after which it gives up; 60 |
 --- | `rcu`, `wcu` | capacity units a second that it may read and write |
 --- | `concurrency` | writes under way at a time |
---- | `segments` | parts that a table is scanned in; by the size of the table |
+--- | `segments` | parts that a table is scanned in; by its size |
 --- | `consistent` | true: strongly consistent scans, for twice the price |
 --- | `where`, `names`, `values` | a filter of what is scanned, as of `Table:scan` |
---- | `shard` | `{ i, n }`: this is the i-th of n processes that share the work, each with a checkpoint of its own: the name gets ".i-of-n" |
+--- | `shard` | `{ i, n }`: the i-th of n processes that share the work; ".i-of-n" is added to its files' names |
 --- | `on_error` | what is done about an item that cannot be written: "stop" (the default) or "skip" |
 ---
 --- A map is given an item and returns the item that it shall be (the same table changed, or another one), nil to leave
@@ -29,30 +29,32 @@ local migrate = {}
 --- What a map returns for an item that shall not be there.
 migrate.delete = mapper.DELETE
 
---- Changes the items of a table in place. Each write changes only what the map has changed, requires that the item is
---- there, and that it is as it was read: all its attributes, as long as that many fit into a condition (else its version,
---- if the table is declared with one, or the attributes that are changed, if there is a mark, or what `guard` says; else
---- the item is refused). An item that others change meanwhile is read and mapped again; one that they delete stays
---- deleted. Before an item is written its old and its new image are in the undo log, on the disk; what was under way
---- when a run ended is seen to by the next one.
+--- Changes the items of a table in place. A write changes only what the map has changed, requires that the item is
+--- there, and that it is as it was read: all its attributes, as long as that many fit into a condition; else its
+--- version, if the table is declared with one; else, if there is a mark, the attributes that are changed; else the item
+--- is refused. An item that others change meanwhile is read and mapped again; one that they delete stays deleted.
+--- Before an item is written, its old and its new image are in the undo log, on the disk. What was under way when a run
+--- ended is seen to by the next one.
 ---
 --- | option | meaning |
 --- | --- | --- |
---- | `table` | dynamodb.Table; its version and its stamps are written as by every other write |
---- | `map` | a function; one that gives an item another key re-keys it, in one transaction, and needs a mark |
---- | `checkpoint` | a file's name; required, except for a dry run. Beside it stand `….undo`, and `….left`, the items that were left as they are |
+--- | `table` | dynamodb.Table; its version and its stamps are written, as by every other write |
+--- | `map` | a function; one that changes an item's key re-keys it, in one transaction, and needs a mark |
+--- | `checkpoint` | required, except for a dry run; beside it stand `….undo`, and `….left`, the items that were left |
 --- | `undo` | another name for the undo log |
---- | `mark` | an attribute that is set to true in each item that is written, in the same write, so that none is mapped twice; or `{ name = value }`. Required with writers at work, for re-keying, and for a map that is not idempotent |
+--- | `mark` | an attribute that is set to true by the same write; or `{ name = value }`: none is mapped twice |
 --- | `idempotent` | true: mapping a mapped item again changes nothing; then no mark is needed |
---- | `guard` | what is checked instead of all attributes: a list of names, or a function (old, new) that gives a condition |
---- | `dry_run` | true: nothing is written; the report has `samples`, whose `tostring` shows what would change |
+--- | `guard` | what is checked instead: a list of attributes, or a function (old, new) that gives a condition |
+--- | `dry_run` | true: nothing is written; the report's `samples` show what would change (`tostring`) |
 --- | `sample` | how many items a dry run looks at, from all over the table; 100 |
 --- | `rates` | `{ read = …, write = … }`: money for a million units, for `report.estimate` |
 --- | `require_pitr` | true: only if the table has point-in-time recovery |
 ---
---- Counts: seen, changed, deleted, rekeyed, unchanged, marked (met again), gone (deleted by others meanwhile), conflicts,
---- failed. A conflict is an item without a mark that was under way when a run ended and is neither as it was nor as it
---- should be.
+--- A mark is required with writers at work, for re-keying, and for a map that is not idempotent.
+---
+--- Counts: seen, changed, deleted, rekeyed, unchanged, marked (met again), gone (deleted by others meanwhile),
+--- conflicts, failed. A conflict is an item without a mark that was under way when a run ended and is neither as it was
+--- nor as it should be.
 ---@param options table
 ---@return dynamodb.JobReport? report    also estimate, undo (the file)
 ---@return dynamodb.Error?               code Incomplete; PitrRequired; FileError; CheckpointMismatch. The cause may be
@@ -62,9 +64,8 @@ function migrate.run(options)
 end
 
 --- Takes a migration back: every item that is still as the migration wrote it becomes what it was. An item that was
---- changed or deleted since stays as it is and is listed: in `report.left`, and in the file `….revert.left`. When all of
---- it is taken back the undo log is renamed to `….reverted` and the other files are removed. The version of an item goes
---- on.
+--- changed or deleted since stays as it is and is listed, in `report.left` and in the file `….revert.left`. When all of
+--- it is taken back, the undo log is renamed to `….reverted` and the other files are removed. Versions go on.
 ---@param options table    table, checkpoint (the migration's), undo (if it has another name), shard, guard, wcu,
 ---                        concurrency, progress, stop, stall
 ---@return dynamodb.JobReport?    counts: seen, reverted, already, changed, gone, failed
@@ -73,10 +74,10 @@ function migrate.revert(options)
   return require("dynamodb.migrate.revert").run(options)
 end
 
---- What a migration is going to cost. Without a map: reading the table and writing every item. With one, a sample of the
---- items is mapped; nothing is written.
----@param options table    table; map, mark, sample, where, names, values; rcu, wcu (the caps, for the time), rates (money
----                        for a million units), consistent
+--- What a migration is going to cost. Without a map: reading the table and writing every item. With one, a sample of
+--- the items is mapped; nothing is written.
+---@param options table    table; map, mark, guard, sample, where, names, values; rcu, wcu (the caps, for the time),
+---                        rates (money for a million units), consistent
 ---@return dynamodb.Estimate?
 ---@return dynamodb.Error?
 function migrate.cost(options)
@@ -94,29 +95,31 @@ end
 --- | `gzip` | true: deflated; so is a file whose name ends in ".gz" |
 --- | `columns` | of a CSV: `{ "pk:S", "total:N" }`; else those that the first 2,000 items need |
 --- | `directory` | instead of file: an export is made in it, AWSDynamoDB/<id> with manifests and data files |
----@param options table
----@return dynamodb.JobReport? report    path: of the file, or of the export's directory
----@return dynamodb.Error?               also NoColumn: an item has an attribute for which the CSV has no column
+---@param options table           also where, names, values, segments, rcu, consistent, checkpoint, progress, stop,
+---                               stall
+---@return dynamodb.JobReport?    path: of the file, or of the export's directory
+---@return dynamodb.Error?        the cause may be NoColumn: an item has an attribute for which the CSV has none
 function migrate.export(options)
   return require("dynamodb.migrate.export").run(options)
 end
 
 --- Puts the items of a file, or of an export to S3, into a table, over whatever is there. Lines that cannot be read and
---- items that are refused are written to a file, as they are, which can be mended and imported.
+--- items that are refused are written to a file, as they are; that can be mended and imported.
 ---
 --- | option | meaning |
 --- | --- | --- |
 --- | `table` | dynamodb.Table |
---- | `file`, `format` | as of `export`; gzip is told by the file's beginning. Columns of a CSV without a type are strings |
---- | `directory` | of an export: where manifest-summary.json stands. Checksums are compared before a data file is read. The changes of an incremental export are applied |
+--- | `file`, `format` | as of `export`; gzip is told by the first bytes, CSV columns without a type are strings |
+--- | `directory` | of an export, where manifest-summary.json stands; changes of an incremental one are applied |
 --- | `revert` | true: the changes of an incremental export are taken back, to the old images |
 --- | `map` | a function, for items |
---- | `errors` | the file for what was not imported; the name of the file or directory with ".errors" |
+--- | `errors` | the file for what was not imported; else the name of the file or directory with ".errors" |
 --- | `on_failed` | a function that is told of each of these: raw, code, message, item |
----@param options table
----@return dynamodb.JobReport? report    counts: seen, written, deleted, left_out, failed; errors: the file, if there are
----                                      any
----@return dynamodb.Error?               the cause may be ChecksumMismatch, TruncatedFile, DamagedFile
+---
+--- The checksum of a data file is compared before anything of it is written.
+---@param options table           also wcu, concurrency, checkpoint, progress, stop, stall
+---@return dynamodb.JobReport?    counts: seen, written, deleted, left_out, failed; errors: the file, if there are any
+---@return dynamodb.Error?        the cause may be ChecksumMismatch, TruncatedFile, DamagedFile
 function migrate.import(options)
   return require("dynamodb.migrate.import").run(options)
 end
@@ -128,12 +131,13 @@ end
 --- | option | meaning |
 --- | --- | --- |
 --- | `source`, `target` | dynamodb.Table, of any clients |
---- | `map` | a function; of a live copy it is called for every image of an item, and must give the same for the same |
---- | `live` | true; the source needs a stream with new images, with a map also with old ones |
---- | `follow` | true: live, and on until it is stopped, which is no failure once it has caught up |
---- | `warn` | a function that is called with a text when the scan takes so long that the stream is about to forget its beginning (24 hours) |
+--- | `map` | a function; a live copy calls it for every image, and it must give the same for the same |
+--- | `live` | true; the source needs a stream with new images, and for a map with old ones, too |
+--- | `follow` | true: live, and on until it is stopped; no failure once it has caught up |
+--- | `warn` | a function that is given a text when the stream (24 hours) is about to forget its beginning |
 --- | `on_failed` | a function that is told of each item that is skipped |
----@param options table
+---@param options table           also where, names, values, segments, shard, rcu, wcu, concurrency, consistent,
+---                               on_error, checkpoint, progress, stop, stall
 ---@return dynamodb.JobReport?    counts: seen, copied, left_out, replayed, failed
 ---@return dynamodb.Error?        the cause may be StreamRequired, StreamTrimmed
 function migrate.copy(options)
@@ -147,12 +151,15 @@ end
 --- | `source`, `target` | dynamodb.Table |
 --- | `map` | a function: compared is what it makes of the source's items |
 --- | `sample` | a number: only so many items, from all over the tables |
---- | `extra` | false: items that only the target has are not looked for (nor are they with map or where) |
+--- | `extra` | false: not what only the target has (with map or where, that is never looked for) |
 --- | `on_difference` | a function that is told of each: kind ("missing", "different", "extra"), key, source, target |
---- | `directory` | the differences become an incremental export in it: imported into the target, it makes that equal to the source, and its revert takes that back |
----@param options table
----@return dynamodb.JobReport? report    same: are they?; differences: the first 100; counts: equal, different, missing,
----                                      extra; path: of the export
+--- | `directory` | the differences become an incremental export in it |
+---
+--- Such an export, imported into the target, makes it equal to the source; its revert takes that back.
+---@param options table           also where, names, values, segments, rcu, consistent, checkpoint, progress, stop,
+---                               stall
+---@return dynamodb.JobReport?    same: are they?; differences: the first 100; counts: equal, different, missing, extra;
+---                               path: of the export
 ---@return dynamodb.Error?
 function migrate.diff(options)
   return require("dynamodb.migrate.compare").run(options)
@@ -167,8 +174,8 @@ function migrate.truncate(options)
 end
 
 --- Deletes the items of one partition.
----@param options table    table, key (`{ pk = value }`, and if wanted a condition on the sort key, as for `Table:query`),
----                        rcu, wcu, concurrency, checkpoint, progress, stop, stall
+---@param options table    table, key (`{ pk = value }`, and if wanted a condition on the sort key, as for
+---                        `Table:query`), rcu, wcu, concurrency, checkpoint, progress, stop, stall
 ---@return dynamodb.JobReport?    counts: seen, deleted
 ---@return dynamodb.Error?
 function migrate.delete_partition(options)
@@ -176,15 +183,17 @@ function migrate.delete_partition(options)
 end
 
 --- Changes or deletes the items that meet a condition. Each write is under that condition again, so that an item that
---- does not meet it any more is left alone. There is no undo log, and after a crash the last items may be swept a second
---- time: let what is written end the condition, or be the same when it is written twice.
----@param options table    table; where, names, values; action: "delete", changes as of `Table:update`, or a function that
----                        is given the item and returns one of them, or nil to leave it; segments, shard, rcu, wcu,
----                        concurrency, consistent, checkpoint, on_error, progress, stop, stall
+--- does not meet it any more is left alone. There is no undo log, and after a crash the last items may be swept a
+--- second time: let what is written end the condition, or be the same when it is written twice.
+---@param options table    table; where, names, values; action: "delete", changes as of `Table:update`, or a function
+---                        that is given the item and returns one of them, or nil to leave it; segments, shard, rcu,
+---                        wcu, concurrency, consistent, checkpoint, on_error, progress, stop, stall
 ---@return dynamodb.JobReport?    counts: seen, changed, deleted, unchanged, left_alone, unknown, failed
 ---@return dynamodb.Error?
 function migrate.sweep(options)
   return require("dynamodb.migrate.sweep").run(options)
 end
 
-return setmetatable(migrate, { __call = function(_, options) return migrate.run(options) end })
+setmetatable(migrate, { __call = function(_, options) return migrate.run(options) end })
+
+return migrate

@@ -171,7 +171,9 @@ local function item_of(columns, cells)
       local value, message
       if ok then value, message = core.unmarshal_value(json) else message = json end
       if value == nil then return nil, ("column %s: %s"):format(column.title, tostring(message)) end
-      if item[column.name] ~= nil then return nil, ("column %s: another column has a value for it"):format(column.title) end
+      if item[column.name] ~= nil then
+        return nil, ("column %s: another column has a value for it"):format(column.title)
+      end
       item[column.name] = value
     end
   end

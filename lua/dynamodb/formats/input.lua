@@ -80,6 +80,7 @@ function input_methods:skip_to(at)
   return true
 end
 
+--- Closes what is open.
 function input_methods:close() self.file:close() end
 
 local input = {}

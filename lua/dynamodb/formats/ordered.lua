@@ -1,5 +1,5 @@
---- Items as JSON with one text for equal items: names and the elements of sets in order, so that two exports of the same
---- items can be compared line by line.
+--- Items as JSON with one text for equal items: names and the elements of sets in order, so that two exports of the
+--- same items can be compared line by line.
 local core = require "dynamodb.core"
 
 local ordered = {}

@@ -1,4 +1,5 @@
---- Writes a file in pieces, gzip or not. What was written up to a mark is on the disk then, and writing can go on there.
+--- Writes a file in pieces, gzip or not. What was written up to a mark is on the disk then, and writing can go on
+--- there.
 local core = require "dynamodb.core"
 local files = require "dynamodb.migrate.files"
 
@@ -55,6 +56,7 @@ function output_methods:mark()
   return self.file:size()
 end
 
+--- Closes what is open.
 function output_methods:close()
   self.file:close()
   if self.deflater then self.deflater:close() end

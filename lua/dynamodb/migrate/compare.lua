@@ -148,9 +148,10 @@ local function work(self, options)
   end
   if options.extra == false or options.map or options.where then return true end
   job.phase = "looking for extra items"
-  local keys = self.source.schema
-  return job:chunks(reading(self, self.target, options, not self.writer and { keys.partition, keys.sort } or nil), CHUNK,
-    function(pull) return find_extra(self, all_of(pull)) end)
+  local attributes = not self.writer and { self.source.schema.partition, self.source.schema.sort } or nil
+  return job:chunks(reading(self, self.target, options, attributes), CHUNK, function(pull)
+    return find_extra(self, all_of(pull))
+  end)
 end
 
 local function check(given)
@@ -158,7 +159,9 @@ local function check(given)
   option_rules.need(options, "diff", "source", "target")
   option_rules.check_values(options.source, "diff")
   option_rules.check_values(options.target, "diff")
-  if options.sample and options.checkpoint then usage.raise("diff: a sample is not gone on with; leave checkpoint out") end
+  if options.sample and options.checkpoint then
+    usage.raise("diff: a sample is not gone on with; leave checkpoint out")
+  end
   return options
 end
 

@@ -165,7 +165,7 @@ local function open_tail(self, options)
   if not stream or not VIEWS[stream.view] or options.map and stream.view ~= "NEW_AND_OLD_IMAGES" then
     return nil, errors.new {
       code = "StreamRequired", retryable = false,
-      message = ("a live copy needs a stream of %s with %s: db:table(…):alter { stream = \"NEW_AND_OLD_IMAGES\" }"):format(
+      message = ("a live copy needs a stream of %s with %s (:alter { stream = \"NEW_AND_OLD_IMAGES\" })"):format(
         options.source.name, options.map and "new and old images" or "new images"),
     }
   end

@@ -35,12 +35,9 @@ local function file_sink(job, options, keys)
   --- A CSV needs its columns before its first line: what the first items have, if nobody says it.
   local function begin(pull)
     local columns = state.columns or options.columns
-    local items, item = {}, nil
+    local items = {}
     if options.format == "csv" and not columns then
-      repeat
-        item = pull()
-        items[#items + 1] = item
-      until not item
+      for item in pull do items[#items + 1] = item end
       columns = format.columns(items, keys)
     end
     state.columns = columns

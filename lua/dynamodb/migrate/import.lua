@@ -97,7 +97,9 @@ local function run(given)
   if not list then return nil, err end
   function job.before_save() return list:save() end
   local handle = source.kind == "full" and put_items or apply_changes
-  local ok, over, problem = pcall(job.chunks, job, source, CHUNK, function(pull) return handle(job, tbl, pull, list) end)
+  local ok, over, problem = pcall(job.chunks, job, source, CHUNK, function(pull)
+    return handle(job, tbl, pull, list)
+  end)
   if ok and over then
     job.state.finished = true
     over, problem = job:save()

@@ -114,8 +114,9 @@ function job_methods:measure(target)
   if about then self.total, self.bytes = about.items, about.bytes end
 end
 
+--- Counts.
 ---@param name string
----@param by integer?
+---@param by integer?    1
 function job_methods:count(name, by)
   local counts = self.state.counts
   counts[name] = (counts[name] or 0) + (by or 1)
@@ -126,6 +127,7 @@ function job_methods:moved()
   self.failing_since, self.failures = nil, 0
 end
 
+--- Does the program want it to end?
 ---@return boolean
 function job_methods:should_stop()
   local stop = self.options.stop

@@ -43,6 +43,7 @@ function left_methods:sync()
   return self.length
 end
 
+--- Closes what is open.
 function left_methods:close()
   if self.file then self.file:close() end
 end

@@ -1,5 +1,5 @@
---- Capacity units a second that a job may write: a cap, and below it what the service lets through. Every throttle takes
---- a fifth of it away, once a second at most; after ten seconds without one it grows by a tenth.
+--- Capacity units a second that a job may write: a cap, and below it what the service lets through. Every throttle
+--- takes a fifth of it away, once a second at most; after ten seconds without one it grows by a tenth.
 local core = require "dynamodb.core"
 
 local rate_methods = {}

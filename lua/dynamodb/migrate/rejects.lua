@@ -16,7 +16,8 @@ local reject_mt = { __name = "dynamodb.Rejects", __index = reject_methods }
 
 --- Opens the file with the first line for it.
 local function open(self)
-  local state, err = self.job.state, nil
+  local state = self.job.state
+  local err
   self.out, err = outputs.open(self.path, { size = state.errors_size })
   if not self.out then return nil, err end
   local header = self.source.reader and self.source.reader.header
@@ -75,6 +76,7 @@ function reject_methods:save()
   return size and true, err
 end
 
+--- Closes what is open.
 function reject_methods:close()
   if self.out then self.out:close() end
 end

@@ -35,8 +35,8 @@ local WORDS = { update = "changed", delete = "deleted", rekey = "rekeyed" } -- c
 ---@field writer dynamodb.StepWriter
 ---@field voids integer[]                     lines of the log that were not written and never will be
 ---@field settled table<string, boolean>      keys that the scan is going to meet, and that are done
-local methods = {}
-local migration_mt = { __index = methods }
+local migration_methods = {}
+local migration_mt = { __name = "dynamodb.Migration", __index = migration_methods }
 
 --- The name and value of the mark.
 ---@param mark string|table|nil
@@ -109,16 +109,19 @@ end
 ---@param entry dynamodb.LeftEntry
 ---@return true?
 ---@return dynamodb.Error?
-function methods:leave(entry)
+function migration_methods:leave(entry)
   self.job:leave(entry)
   self.job:count(entry.why == "conflict" and "conflicts" or entry.why)
   return self.left:add(entry)
 end
 
 --- An item that cannot be migrated: skipped, or the end.
+---@param key table
+---@param code string
+---@param message string
 ---@return true?
 ---@return dynamodb.Error?
-function methods:fail(key, code, message)
+function migration_methods:fail(key, code, message)
   if self.job.options.on_error == "skip" then
     return self:leave { key = key, why = "failed", code = code, message = message }
   end
@@ -133,7 +136,7 @@ end
 ---@param again table[]
 ---@return true?
 ---@return dynamodb.Error?
-function methods:settle(step, outcome, again)
+function migration_methods:settle(step, outcome, again)
   local what = outcome.what
   if what == "done" then
     self.job:count(WORDS[step.kind])
@@ -186,7 +189,7 @@ end
 ---@param items table[]
 ---@return true?
 ---@return dynamodb.Error?
-function methods:process(items)
+function migration_methods:process(items)
   for round = 1, ROUNDS do
     local steps, err = steps_for(self, items)
     if not steps then return nil, err end
@@ -216,7 +219,9 @@ end
 
 --- Writes the log: intents, and what is known to be void.
 ---@param steps dynamodb.Step[]
-function methods:write_log(steps)
+---@return true?
+---@return dynamodb.Error?
+function migration_methods:write_log(steps)
   local voids = self.voids
   self.voids = {}
   return self.log:write(steps, voids)
@@ -246,7 +251,8 @@ end
 ---@return dynamodb.Error?
 local function open(self, options)
   local job = self.job
-  local state, err = job.state, nil
+  local state = job.state
+  local err
   self.log, err = undo.open(options.undo, options.table)
   if not self.log then return nil, err end
   self.left, err = left.open(options.checkpoint .. ".left", state.left_bytes or 0, function(entry)

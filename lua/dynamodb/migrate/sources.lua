@@ -63,12 +63,16 @@ function source_methods:next()
 end
 
 --- Where it stands.
+---@return { file: integer, offset: integer }
 function source_methods:cursor()
   return { file = self.at, offset = self.input and self.input.at or 0 }
 end
 
+--- Reading a file consumes no capacity.
+---@return table
 function source_methods.meta() return {} end
 
+--- Closes what is open.
 function source_methods:close()
   if self.input then self.input:close() end
   self.input, self.reader = nil, nil
@@ -84,7 +88,8 @@ local sources = {}
 function sources.open(options, cursor)
   local self = setmetatable({ at = cursor and cursor.file or 1, offset = cursor and cursor.offset }, source_mt)
   if options.file then
-    self.kind, self.files, self.open_reader = "full", { { path = options.file } }, require(FORMATS[options.format]).reader
+    self.kind, self.files = "full", { { path = options.file } }
+    self.open_reader = require(FORMATS[options.format]).reader
     return self
   end
   local export, err = s3.open(options.directory)

@@ -50,8 +50,19 @@ local function list_shards(self)
   return shards
 end
 
-local function is_closed(shard)
-  return (shard.SequenceNumberRange or {}).EndingSequenceNumber ~= nil
+--- The shards that have ended and whose children are there. (Some engines give open shards an end, too.)
+---@param shards table[]
+---@return table<string, boolean>
+local function closed(shards)
+  local parents, ended = {}, {}
+  for _, shard in ipairs(shards) do
+    if shard.ParentShardId then parents[shard.ParentShardId] = true end
+  end
+  for _, shard in ipairs(shards) do
+    local last = (shard.SequenceNumberRange or {}).EndingSequenceNumber
+    ended[shard.ShardId] = last ~= nil and parents[shard.ShardId] or nil
+  end
+  return ended
 end
 
 ---@param id string
@@ -73,9 +84,10 @@ function tail_methods:begin()
   local shards, err = list_shards(self)
   if not shards then return nil, err end
   state.began, state.shards = runtime:time(), {}
+  local ended = closed(shards)
   for _, shard in ipairs(shards) do
     local own = { parent = shard.ParentShardId, at = runtime:time() }
-    if is_closed(shard) then
+    if ended[shard.ShardId] then
       own.done = true
     else
       own.iterator, err = iterator_of(self, shard.ShardId, "LATEST")
@@ -91,7 +103,7 @@ end
 ---@return dynamodb.Error?
 function tail_methods:touch()
   local now = self.job.runtime:time()
-  for id, own in pairs(self.state.shards) do
+  for _, own in pairs(self.state.shards) do
     if own.iterator and not own.done and now - own.at > FRESH then
       local answer, err = ask(self, "GetRecords", { ShardIterator = own.iterator, Limit = 1 })
       if answer then
@@ -153,7 +165,8 @@ end
 ---@return dynamodb.TailRead?
 ---@return dynamodb.Error?
 local function read(self, id, own)
-  local iterator, err = self.iterators[id] or own.iterator, nil
+  local iterator = self.iterators[id] or own.iterator
+  local err
   if not iterator then
     iterator, err = iterator_of(self, id, own.kind or "TRIM_HORIZON", own.sequence)
     if not iterator then return nil, failure(err) end

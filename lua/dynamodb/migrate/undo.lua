@@ -165,42 +165,46 @@ function log_methods:write(steps, voids)
   return true
 end
 
+--- Its length in bytes.
 ---@return integer
 function log_methods:size() return self.file:size() end
 
+--- Closes what is open.
 function log_methods:close() self.file:close() end
 
 local undo = {}
 
---- Reads the header, or writes it into a new log.
----@param self dynamodb.UndoLog
----@param header table
+--- Writes the header of a new log.
 ---@return true?
 ---@return dynamodb.Error?
 local function begin(self, header)
-  local at, json, after = self:lines(0)()
+  local ok, message = self.file:truncate(0)
+  if ok then ok, message = self.file:append(header) end
+  if ok then ok, message = self.file:sync() end
+  if not ok then return nil, files.failure(self.path, message) end
+  self.begin = #header
+  return true
+end
+
+--- Reads the header, or writes it into a log that is new, or in which a crash has torn it.
+---@param self dynamodb.UndoLog
+---@param name string    of the table
+---@return true?
+---@return dynamodb.Error?
+local function read_header(self, name)
+  local header = line_of(('{"undo":1,"table":%s}'):format(core.json_encode(name)))
+  local size = self.file:size()
+  local there, message = self.file:read(0, math.min(size, #header))
+  if not there then return nil, files.failure(self.path, message) end
+  if size < #header and header:sub(1, size) == there then return begin(self, header) end
+  local _, json, after = self:lines(0)()
   local found = json and core.json_decode(json)
-  if at and not json and after == self.file:size() then
-    self.file:truncate(0) -- a crash while it was made
-    at = nil
-  end
-  if not at then
-    local line = line_of(core.json_encode(header))
-    local ok, message = self.file:append(line)
-    if ok then ok, message = self.file:sync() end
-    if not ok then return nil, files.failure(self.path, message) end
-    self.begin = #line
-    return true
-  end
-  if type(found) ~= "table" or found.undo ~= header.undo then
+  if type(found) ~= "table" or found.undo ~= 1 then
     return nil, files.failure(self.path, "this is not an undo log")
   end
-  for name, value in pairs(header) do
-    if found[name] ~= value then
-      local text = ("the undo log is another migration's: its %s is %s, not %s"):format(name, tostring(found[name]),
-        tostring(value))
-      return nil, files.failure(self.path, text, "CheckpointMismatch")
-    end
+  if found.table ~= name then
+    local text = ("the undo log is another migration's: its table is %s, not %s"):format(tostring(found.table), name)
+    return nil, files.failure(self.path, text, "CheckpointMismatch")
   end
   self.begin = after
   return true
@@ -216,7 +220,7 @@ function undo.open(path, target)
   if not file then return nil, err end
   local self = setmetatable({ path = path, file = file, shape = core.shape "(key i,old i,new i,void)" }, log_mt)
   local ok
-  ok, err = begin(self, { undo = 1, table = target.name })
+  ok, err = read_header(self, target.name)
   if ok then return self end
   file:close()
   return nil, err

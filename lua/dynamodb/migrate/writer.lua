@@ -18,8 +18,8 @@ local CONCURRENCY = 16
 
 ---@class dynamodb.Outcome
 ---@field what "done"|"gone"|"again"|"conflict"|"failed"    done: the new image is there; gone: there is no item any
----                         more; again: it is another item meanwhile, and the step was surely not taken; conflict: it is
----                         another item, and nobody knows whether the step was taken before
+---                         more; again: it is another item meanwhile, and the step was surely not taken; conflict: it
+---                         is another item, and nobody knows whether the step was taken before
 ---@field current table?    of "again" and "conflict"
 ---@field code string?      of "failed"
 ---@field message string?
