@@ -1,5 +1,6 @@
 --- Compares two tables, all of them or a sample. What differs can be written as an incremental export, which makes the
 --- target what the source is.
+local bulk = require "dynamodb.migrate.bulk"
 local errors = require "dynamodb.error"
 local images = require "dynamodb.migrate.images"
 local jobs = require "dynamodb.migrate.job"
@@ -23,13 +24,6 @@ local SEGMENTS = 8 -- that a sample is taken from
 ---@field key table
 ---@field source table?    as the target should have it
 ---@field target table?
-
---- The items of keys; what may pass is waited for.
-local function get_all(job, tbl, keys, options)
-  local found, err = tbl:get_all(keys, options)
-  while err and job:wait_after(err) do found, err = tbl:get_all(keys, options) end
-  return found, err
-end
 
 --- Notes a difference.
 local function note(self, kind, key, source, target)
@@ -64,7 +58,7 @@ end
 
 --- Reads items of the source once more: what differs may only have been written meanwhile.
 local function read_again(self, keys)
-  local found, err = get_all(self.job, self.source, keys, { consistent = true })
+  local found, err = bulk.get(self.job, self.source, keys, { consistent = true })
   if not found then return nil, err end
   local there = {}
   for _, item in ipairs(found) do
@@ -79,7 +73,7 @@ local function compare(self, items, is_last)
   if not items[1] then return true end
   local wanted, keys, originals = expected(self, items)
   if not wanted then return nil, keys end
-  local found, err = get_all(self.job, self.target, keys, { consistent = true })
+  local found, err = bulk.get(self.job, self.target, keys, { consistent = true })
   if not found then return nil, err end
   local doubtful = {}
   for i, own in ipairs(wanted) do
@@ -104,7 +98,7 @@ end
 local function find_extra(self, items)
   local keys, names = {}, { self.source.schema.partition, self.source.schema.sort }
   for i, item in ipairs(items) do keys[i] = images.key(item, self.source.schema) end
-  local found, err = get_all(self.job, self.source, keys, { consistent = true, attributes = names })
+  local found, err = bulk.get(self.job, self.source, keys, { consistent = true, attributes = names })
   if not found then return nil, err end
   for i, item in ipairs(items) do
     if not found[i] then

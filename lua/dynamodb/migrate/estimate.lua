@@ -37,7 +37,7 @@ function estimate.of_table(target, options)
   local about, err = target:describe { ttl = false }
   if not about then return nil, err end
   local items, bytes = about.items or 0, about.bytes or 0
-  local per_item = items > 0 and math.ceil(bytes / items / WRITE_BYTES) or 0
+  local per_item = items > 0 and math.max(1, math.ceil(bytes / items / WRITE_BYTES)) or 0
   local made = {
     items = items, bytes = bytes,
     rcu = math.ceil(bytes / READ_BYTES) * (options.consistent and 2 or 1), wcu = items * per_item,

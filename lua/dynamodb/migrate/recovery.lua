@@ -1,6 +1,7 @@
 --- What an earlier run was about to write when it ended. An item that is as the intent says is done; one that is still
 --- as it was read is written now; any other one is somebody else's since. There the mark tells whether the intent was
 --- carried out before that; without a mark nobody can tell, and the item goes to the list of conflicts.
+local bulk = require "dynamodb.migrate.bulk"
 local images = require "dynamodb.migrate.images"
 local mapper = require "dynamodb.migrate.mapper"
 
@@ -51,8 +52,7 @@ end
 local function settle(self, records)
   local job, keys = self.job, {}
   for i, record in ipairs(records) do keys[i] = record.key end
-  local found, err = self.table:get_all(keys, { consistent = true })
-  while err and job:wait_after(err) do found, err = self.table:get_all(keys, { consistent = true }) end
+  local found, err = bulk.get(job, self.table, keys, { consistent = true })
   if not found then return nil, err end
   local steps, outcomes = {}, {}
   for i, record in ipairs(records) do

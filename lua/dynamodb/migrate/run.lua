@@ -325,7 +325,13 @@ local function run(given)
     mark = rules.mark and rules.mark .. " = " .. tostring(rules.value),
   })
   if not job then return nil, err end
-  if job.state.finished then return job:finish(true, nil, { undo = options.undo }) end
+  if job.state.finished then
+    local list
+    list, err = left.open(options.checkpoint .. ".left", job.state.left_bytes, function(entry) job:leave(entry) end)
+    if not list then return nil, err end
+    list:close()
+    return job:finish(true, nil, { undo = options.undo })
+  end
   local estimate = estimates.of_table(target, options)
   if estimate then job.total, job.bytes = estimate.items, estimate.bytes end
   job.phase, job.estimate = "estimating", estimate
