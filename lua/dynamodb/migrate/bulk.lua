@@ -18,8 +18,8 @@ local function cause_of(err)
       return errors.new { code = failure.code, message = failure.message, operation = err.operation, retryable = false }
     end
   end
-  if errors.is_error(err.cause) then return err.cause end
-  if report.unprocessed > 0 or err.cause ~= nil or report.stopped then return err end
+  if report.unprocessed == 0 and not report.stopped then return nil end
+  return errors.is_error(err.cause) and err.cause or err
 end
 
 --- What of a chunk's report ends the job; what was refused was told already.
