@@ -79,7 +79,7 @@ describe("examples/", function()
       local tbl = db:table(name, { partition = "pk", sort = "sk" })
       assert(tbl:put_all(items))
       local checkpoint = process.temporary()
-      local function run(what)
+      local function migrate(what)
         local code, output, errors = process.run {
           process.lua, "examples/migrate.lua", "examples/migrations/" .. example, name, checkpoint, what or "dry",
           env = { AWS_ENDPOINT_URL = engine.endpoint },
@@ -87,31 +87,31 @@ describe("examples/", function()
         assert.equal(0, code, output .. errors)
         return output
       end
-      return tbl, run
+      return tbl, migrate
     end
 
     it("split_name.lua runs and is taken back", function()
-      local people, run = new_run({
+      local people, migrate = new_run({
         { pk = "1", sk = "p", name = "Ada Lovelace" }, { pk = "2", sk = "p", name = "Plato" },
       }, "split_name.lua")
       finally(function() engine.drop_table(db, people.name) end)
-      assert.matches('%+ last: "Lovelace"', run())
+      assert.matches('%+ last: "Lovelace"', migrate())
       assert.equal("Ada Lovelace", assert(people:get { pk = "1", sk = "p" }).name)
-      assert.matches("changed 1", run "run")
+      assert.matches("changed 1", migrate "run")
       assert.same({ pk = "1", sk = "p", first = "Ada", last = "Lovelace" }, assert(people:get { pk = "1", sk = "p" }))
       assert.equal("Plato", assert(people:get { pk = "2", sk = "p" }).name)
-      assert.matches("reverted 1", run "revert")
+      assert.matches("reverted 1", migrate "revert")
       assert.same({ pk = "1", sk = "p", name = "Ada Lovelace" }, assert(people:get { pk = "1", sk = "p" }))
     end)
 
     it("single_table.lua runs", function()
       if engine.name == "dynalite" then return pending "dynalite has no transactions" end
-      local orders, run = new_run({
+      local orders, migrate = new_run({
         { pk = "42", sk = "7", placed = "2026-11-28T10:00:00Z", total = 10 },
         { pk = "42", sk = "8", placed = "2026-11-29T10:00:00Z", total = 20 },
       }, "single_table.lua")
       finally(function() engine.drop_table(db, orders.name) end)
-      assert.matches("rekeyed 2", run "run")
+      assert.matches("rekeyed 2", migrate "run")
       local found = assert(orders:query({ pk = "CUSTOMER#42" }):all())
       assert.same({ "ORDER#2026-11-28#000007", "ORDER#2026-11-29#000008" }, { found[1].sk, found[2].sk })
       assert.same({ "42", 7, 10, 2 }, { found[1].customer, found[1].number, found[1].total, found[1].schema })
@@ -119,7 +119,7 @@ describe("examples/", function()
     end)
 
     it("backfill_index.lua runs", function()
-      local orders, run = new_run({
+      local orders, migrate = new_run({
         { pk = "1", sk = "o", status = "open", placed = "2026-11-28" },
         { pk = "2", sk = "o", status = "closed", placed = "2026-11-27" },
         { pk = "3", sk = "o", status = "open", placed = "2026-11-26" },
@@ -128,7 +128,7 @@ describe("examples/", function()
       if engine.name ~= "dynalite" then
         assert(orders:alter { indexes = { GSI1 = { partition = "GSI1PK", sort = "GSI1SK" } } })
       end
-      assert.matches("changed 2", run "run")
+      assert.matches("changed 2", migrate "run")
       if engine.name == "dynalite" then return end
       local open = assert(orders:index("GSI1"):query({ GSI1PK = "STATUS#open" }):all())
       assert.same({ "3", "1" }, { open[1].pk, open[2].pk })

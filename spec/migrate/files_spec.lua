@@ -4,7 +4,6 @@ local engine = require "spec.support.engine"
 local equal = require "spec.support.equal"
 local generate = require "spec.support.generate"
 local migrate = require "dynamodb.migrate"
-local migration = require "spec.support.migration"
 local process = require "spec.support.process"
 local s3 = require "dynamodb.formats.s3"
 
@@ -108,7 +107,8 @@ describe("export and import", function()
 
   it("put broken lines into a file that can be imported when it is mended", function()
     local file, target = path "a.json", new_table()
-    write(file, '{"Item":{"pk":{"S":"a"}}}\n{"Item":{"pk":{"S":"b"}\n{"Item":{"pk":{"N":"1"}}}\n{"Item":{"x":{"S":"c"}}}\n')
+    write(file, '{"Item":{"pk":{"S":"a"}}}\n{"Item":{"pk":{"S":"b"}\n{"Item":{"pk":{"N":"1"}}}\n'
+      .. '{"Item":{"x":{"S":"c"}}}\n')
     local told = {}
     local none, err = migrate.import {
       table = target, file = file, on_failed = function(failure) told[#told + 1] = failure.raw end,
@@ -312,9 +312,8 @@ describe("export and import", function()
       local none, err = migrate.import { table = source, directory = directory }
       assert.is_nil(none)
       assert.equal("FileError", err.code)
-      none, err = migrate.import {
-        table = source, revert = true, directory = assert(migrate.export { table = source, directory = path "s3" }).path,
-      }
+      local full = assert(migrate.export { table = source, directory = path "s3" }).path
+      none, err = migrate.import { table = source, revert = true, directory = full }
       assert.is_nil(none)
       assert.matches("only an incremental export", err.message, 1, true)
     end)

@@ -5,8 +5,8 @@ local small_service = require "spec.support.small_service"
 
 local ROOM = 1024 -- KB that the collector may leave more at one time than at another
 
--- What is alive at most while `job` runs, in KB. It is given a table of `count` items, and what it must call to be looked
--- at.
+-- What is alive at most while `job` runs, in KB. It is given a table of `count` items, and what it must call to be
+-- looked at.
 local function peak(count, job)
   local db = small_service.connect(small_service.numbered(count))
   local most = 0

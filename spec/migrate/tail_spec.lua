@@ -59,8 +59,8 @@ local function new_stream()
     position = tonumber(position)
     while shard.records[position] and #records < (params.Limit or stream.page) do
       local record = shard.records[position]
-      records[#records + 1] = ('{"eventName":"INSERT","dynamodb":{"Keys":{"pk":{"S":"%s"}},"NewImage":{"pk":{"S":"%s"}},'
-        .. '"SequenceNumber":"%d","ApproximateCreationDateTime":%.0f}}'):format(record.name, record.name, position, record.at)
+      records[#records + 1] = ('{"eventName":"INSERT","dynamodb":{"Keys":{"pk":{"S":"%s"}},"SequenceNumber":"%d",'
+        .. '"ApproximateCreationDateTime":%.0f}}'):format(record.name, position, record.at)
       position = position + 1
     end
     local ended = shard.closed and position > #shard.records

@@ -1,5 +1,5 @@
---- A service in memory, behind the fake runtime, for specs of jobs: one table of numbered items that take no memory, and
---- streams whose shards split when the spec says so.
+--- A service in memory, behind the fake runtime, for specs of jobs: its answers are the spec's, or those of a table of
+--- numbered items that take no memory.
 local core = require "dynamodb.core"
 local dynamodb = require "dynamodb"
 local fake = require "dynamodb.runtime.fake"
