@@ -1,77 +1,92 @@
--- A migration that is killed at random moments and started again. It is a process of its own; the seed is printed when
--- something does not hold.
+-- A migration that is killed at random moments and started again. It is a process of its own.
 local core = require "dynamodb.core"
 local engine = require "spec.support.engine"
-local equal = require "spec.support.equal"
+local generate = require "spec.support.generate"
 local migrate = require "dynamodb.migrate"
 local migration = require "spec.support.migration"
 local process = require "spec.support.process"
 
 local SIGINT, SIGKILL = 2, 9
 local COUNT = 10000 * migration.scale
+local PATIENCE = 120 * migration.scale -- seconds
 
 describe("a migration that is killed", function()
   if not engine.endpoint then
     return it("needs an engine", function() pending "no engine: run through tools/engine.sh" end)
   end
-  local db, people, before, checkpoint
+  local db, tables
 
   setup(function()
-    db = engine.connect()
-    people = migration.people(db, COUNT)
-    before = migration.by_number(people)
-    checkpoint = migration.path()
+    db, tables = engine.connect(), {}
   end)
 
   teardown(function()
-    engine.drop_table(db, people.name)
+    for _, name in ipairs(tables) do engine.drop_table(db, name) end
     db:close()
   end)
 
-  local function start()
-    return process.start { process.lua, "spec/support/migration_process.lua", people.name, checkpoint, "4" }
+  local function people(count, make)
+    local made = migration.people(db, count, make)
+    tables[#tables + 1] = made.name
+    return made
   end
 
-  it("maps every item exactly once, however often it is killed", function()
-    local seed = tonumber(core.random(2):byte()) * 256 + core.random(1):byte()
-    local random, kills = require("spec.support.generate").new(seed), 0
-    local child
+  local function start(tbl, checkpoint)
+    return process.start { process.lua, "spec/support/migration_process.lua", tbl.name, checkpoint, "4" }
+  end
+
+  -- Starts it until it ends by itself, and kills it each time but the last, later and later; `meanwhile` is called all
+  -- the time.
+  local function run_killed(tbl, checkpoint, random, longest, meanwhile)
+    local kills, child = 0, nil
     repeat
-      child = start()
-      local code = child:wait(0.2 + random:below(1000) / 1000 * (1 + kills) / 2)
-      if not code then
-        child:kill(SIGKILL)
-        child:wait(5)
-        kills = kills + 1
-      end
-    until code
+      child = start(tbl, checkpoint)
+      local stop = process.now() + 0.1 + random:below(1000) / 1000 * (1 + kills) * longest
+      local code = process.await(PATIENCE, function()
+        if meanwhile then meanwhile() end
+        if process.now() > stop then child:kill(SIGKILL) end
+        return not child:alive() and child.code
+      end)
+      kills = kills + 1
+    until code ~= 128 + SIGKILL
     assert.equal(0, child.code, process.read(child.stderr))
-    assert.equal(("done\t%d\n"):format(COUNT), child:output(), "seed " .. seed)
     assert.is_true(kills > 2)
-    local after, count = migration.by_number(people), 0
-    for i, old in pairs(before) do
-      local new = after[i]
-      assert.equal(1, new.applied, "seed " .. seed)
-      assert.same({ "First" .. i, "Last" .. i, nil, true }, { new.first, new.last, new.name, new.split })
-      assert.is_true(equal.same(old.address, new.address))
+    return child:output()
+  end
+
+  -- An export of all items, its lines sorted: the same for equal tables.
+  local function exported(tbl)
+    local file, sorted = migration.path(), migration.path()
+    assert(migrate.export { table = tbl, file = file, consistent = true })
+    assert(os.execute(("LC_ALL=C sort %s > %s"):format(file, sorted)))
+    return process.read(sorted)
+  end
+
+  it("maps every item exactly once, and is taken back to what was there before", function()
+    local seed = core.random(2):byte() * 256 + core.random(1):byte()
+    local tbl, checkpoint = people(COUNT), migration.path()
+    local before = exported(tbl)
+    assert.equal(("done\t%d\n"):format(COUNT), run_killed(tbl, checkpoint, generate.new(seed), 0.5), "seed " .. seed)
+    local count = 0
+    for item in tbl:scan() do
       count = count + 1
+      local i = item.sk
+      if item.applied ~= 1 or item.first ~= "First" .. i or item.last ~= "Last" .. i or item.name ~= nil then
+        error(("item %d is wrong with seed %d"):format(i, seed))
+      end
     end
     assert.equal(COUNT, count)
-  end)
 
-  it("says that it is done when it is started once more", function()
-    local child = start()
-    assert.equal(0, child:wait(20), process.read(child.stderr))
-    assert.equal(("done\t%d\n"):format(COUNT), child:output())
-  end)
+    local again = start(tbl, checkpoint) -- it knows that it is done
+    assert.equal(0, again:wait(PATIENCE), process.read(again.stderr))
+    assert.equal(("done\t%d\n"):format(COUNT), again:output())
 
-  it("is taken back to what was there before, also in two goes", function()
-    local calls = 0
+    local asked = 0
     local options = {
-      table = people, checkpoint = checkpoint,
+      table = tbl, checkpoint = checkpoint,
       stop = function()
-        calls = calls + 1
-        return calls > 500
+        asked = asked + 1
+        return asked > 1000
       end,
     }
     local none, err = migrate.revert(options)
@@ -80,20 +95,51 @@ describe("a migration that is killed", function()
     options.stop = nil
     local report = assert(migrate.revert(options))
     assert.equal(COUNT, report.counts.reverted + (report.counts.already or 0))
-    local after = migration.by_number(people)
-    for i, old in pairs(before) do assert.is_true(equal.same(old, after[i]), "item " .. i) end
+    assert.is_true(exported(tbl) == before, "seed " .. seed)
+  end)
+
+  it("loses no write of others, and brings nothing back that they delete", function()
+    local seed = core.random(2):byte() * 256 + core.random(1):byte()
+    local count = math.floor(COUNT / 5)
+    local tbl = people(count, function(i)
+      local person = migration.person(i)
+      person.visits = 0
+      return person
+    end)
+    local random, visits, deleted = generate.new(seed), {}, {}
+    run_killed(tbl, migration.path(), random, 0.1, function()
+      local i = random:below(count)
+      local key = { pk = "P" .. i % 50, sk = i }
+      if random:below(10) == 1 then
+        deleted[i] = true
+        assert(tbl:delete(key))
+      elseif not deleted[i] then
+        visits[i] = (visits[i] or 0) + 1
+        assert(tbl:update(key, { add = { visits = 1 } }))
+      end
+    end)
+    local there = migration.by_number(tbl)
+    for i = 1, count do
+      if deleted[i] then
+        assert.is_nil(there[i], "seed " .. seed)
+      else
+        assert.same({ 1, visits[i] or 0 }, { there[i].applied, there[i].visits }, "seed " .. seed)
+      end
+    end
   end)
 
   it("ends cleanly at a checkpoint on SIGINT and goes on from there", function()
-    local child = start()
+    local count = math.floor(COUNT / 5)
+    local tbl, checkpoint = people(count), migration.path()
+    local child = start(tbl, checkpoint)
     assert.is_truthy(process.await(20, function() return process.read(checkpoint) ~= "" end))
-    process.sleep(0.3)
+    process.sleep(0.1)
     child:kill(SIGINT)
     assert.equal(0, child:wait(20), process.read(child.stderr))
     assert.matches("^stopped\t", child:output())
-    child = start()
-    assert.equal(0, child:wait(60 * migration.scale), process.read(child.stderr))
-    assert.equal(("done\t%d\n"):format(COUNT), child:output())
-    for _, item in pairs(migration.by_number(people)) do assert.equal(1, item.applied) end
+    child = start(tbl, checkpoint)
+    assert.equal(0, child:wait(PATIENCE), process.read(child.stderr))
+    assert.equal(("done\t%d\n"):format(count), child:output())
+    for item in tbl:scan() do assert.equal(1, item.applied) end
   end)
 end)

@@ -206,7 +206,7 @@ describe("a migration in trouble", function()
         for name, value in pairs(old) do new[name] = value end
         for name, value in pairs(NEW) do new[name] = value end
         new.name, new[mark or "none"] = nil, mark and true or nil
-        steps[i] = { key = key_of(i), from = old, to = new }
+        steps[i] = migration.step(key_of(i), old, new)
       end
       assert(log:write(steps, {}))
       log:close()
@@ -273,7 +273,7 @@ describe("a migration in trouble", function()
       local log, steps = assert(undo.open(checkpoint .. ".undo", tbl)), {}
       for i = 1, 2 do
         local old = assert(tbl:get(key_of(i)))
-        steps[i] = { key = key_of(i), from = old, to = { pk = "PERSON#" .. i, sk = i, applied = 1, moved = true } }
+        steps[i] = migration.step(key_of(i), old, { pk = "PERSON#" .. i, sk = i, applied = 1, moved = true })
       end
       assert(log:write(steps, {}))
       log:close()

@@ -8,7 +8,7 @@ local TABLE = { name = "people" }
 
 local function step(i, size)
   local key = { pk = "P" .. i }
-  return { key = key, from = { pk = key.pk, n = i, text = ("x"):rep(size or 0) }, to = { pk = key.pk, n = i + 1 } }
+  return migration.step(key, { pk = key.pk, n = i, text = ("x"):rep(size or 0) }, { pk = key.pk, n = i + 1 })
 end
 
 local function append(path, bytes)
@@ -52,8 +52,8 @@ describe("the undo log", function()
 
   it("gives back images as they were", function()
     local exact = core.number "0.12345678901234567890123"
-    assert(log:write({ { key = { pk = "a" }, from = { pk = "a", n = exact }, to = nil } }, {}))
-    assert(log:write({ { key = { pk = "b" }, from = nil, to = { pk = "b" } } }, {}))
+    assert(log:write({ migration.step({ pk = "a" }, { pk = "a", n = exact }, nil) }, {}))
+    assert(log:write({ migration.step({ pk = "b" }, nil, { pk = "b" }) }, {}))
     assert(again())
     local records = {}
     assert(log:read(log.begin, function(record)

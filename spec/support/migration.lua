@@ -1,5 +1,6 @@
 --- What the specs of migrations share: a table full of people, the migration that splits their names and counts how
 --- often it was applied, and files that are removed at the end.
+local core = require "dynamodb.core"
 local dynamodb = require "dynamodb"
 local engine = require "spec.support.engine"
 local process = require "spec.support.process"
@@ -49,6 +50,15 @@ function migration.by_number(tbl)
   local found = {}
   for item in tbl:scan { consistent = true } do found[item.sk] = item end
   return found
+end
+
+--- A step from one image to another, as the undo log takes it.
+---@param key table
+---@param from table?
+---@param to table?
+---@return dynamodb.Step
+function migration.step(key, from, to)
+  return { key = key, from = from, to = to, from_json = from and core.marshal(from), to_json = to and core.marshal(to) }
 end
 
 --- A name for the files of one job, which no other spec has.

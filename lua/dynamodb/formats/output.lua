@@ -28,7 +28,12 @@ end
 local function flush(self)
   local bytes = table.concat(self.parts)
   self.parts, self.length = {}, 0
-  return put(self, self.deflater and bytes ~= "" and self.deflater:write(bytes) or not self.deflater and bytes or "")
+  if self.deflater then
+    local message
+    bytes, message = self.deflater:write(bytes)
+    if not bytes then return nil, files.failure(self.path, message) end
+  end
+  return put(self, bytes)
 end
 
 --- Writes bytes.
@@ -48,7 +53,11 @@ end
 ---@return dynamodb.Error?
 function output_methods:mark()
   local ok, err = flush(self)
-  if ok and self.deflater and self.dirty then ok, err = put(self, self.deflater:finish()) end
+  if ok and self.deflater and self.dirty then
+    local rest, problem = self.deflater:finish()
+    if not rest then return nil, files.failure(self.path, problem) end
+    ok, err = put(self, rest)
+  end
   if not ok then return nil, err end
   self.dirty = false
   local synced, message = self.file:sync()

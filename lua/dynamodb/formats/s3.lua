@@ -35,7 +35,7 @@ local writer_mt = { __name = "dynamodb.S3Writer", __index = writer_methods }
 
 ---@class dynamodb.S3Writer
 ---@field directory string    of this export: …/AWSDynamoDB/<id>
----@field state table         what going on needs: id, files, items, began
+---@field state table         what going on needs: id, prefix (of the data files' names), files, items, began
 ---@field out dynamodb.FileOutput?    the data file that is written
 ---@field name string?                and its name
 ---@field items integer               in it
@@ -48,8 +48,11 @@ local writer_mt = { __name = "dynamodb.S3Writer", __index = writer_methods }
 function writer_methods:line(line)
   local err
   if not self.out then
-    self.name, self.items, self.bytes = core.uuid():gsub("-", "") .. ".json.gz", 0, 0
-    self.out, err = outputs.open(self.directory .. "/data/" .. self.name, { gzip = true, checksum = true })
+    self.name = ("%s%05d.json.gz"):format(self.state.prefix, #self.state.files + 1)
+    self.items, self.bytes = 0, 0
+    local path = self.directory .. "/data/" .. self.name
+    os.remove(path) -- what an earlier run has begun and not ended
+    self.out, err = outputs.open(path, { gzip = true, checksum = true })
     if not self.out then return nil, err end
   end
   self.items, self.bytes = self.items + 1, self.bytes + #line
@@ -158,6 +161,7 @@ end
 function s3.writer(directory, state, now)
   state = state or {}
   state.id = state.id or ("%014.0f-%s"):format(now * 1000, hex(core.random(4)))
+  state.prefix = state.prefix or hex(core.random(8))
   state.files, state.items, state.began = state.files or {}, state.items or 0, state.began or now
   local self = setmetatable({ directory = ("%s/%s/%s"):format(directory, ROOT, state.id), state = state }, writer_mt)
   local ok, err = files.make_directory(self.directory .. "/data")

@@ -184,7 +184,8 @@ local function run(given)
     function job.before_save() return self.writer:end_file() end
   end
   local over
-  over, err = work(self, options)
+  over, err = job:save()
+  if over then over, err = work(self, options) end
   if over and self.writer then
     local about = options.target:describe { ttl = false } or {}
     over, err = self.writer:finish {

@@ -42,7 +42,7 @@ local function file_sink(job, options, keys)
     end
     state.columns = columns
     writer = format.writer(columns)
-    if not state.size and writer.header then
+    if state.size == 0 and writer.header then
       local ok, problem = out:write(writer.header)
       if not ok then return nil, problem end
     end
@@ -140,6 +140,12 @@ local function run(given)
   if options.file then sink, err = file_sink(job, options, plain.schema) else sink, err = s3_sink(job, options) end
   if not sink then return nil, err end
   job.before_save = sink.save
+  local began
+  began, err = job:save()
+  if not began then
+    sink.close()
+    return job:finish(nil, err)
+  end
   local ok, over, problem = pcall(job.chunks, job, scans.new(job, plain, options), CHUNK, sink.write)
   job.state.path = options.file or sink.directory
   if ok and over then

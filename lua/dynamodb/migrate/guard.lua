@@ -1,8 +1,11 @@
 --- The condition of a write that makes one image of an item another: the item is still the one that was read.
 local e = require "dynamodb.expression.operators"
 local expression = require "dynamodb.expression"
+local input = require "dynamodb.batch.input"
 
 local guard = {}
+
+local SURE = 100 -- attributes that are within the quotas for sure: two operators and 25 bytes each
 
 --- Does it stay within the quotas of expressions?
 ---@param condition table
@@ -42,12 +45,20 @@ local function touched(changes)
   return names
 end
 
---- All attributes of either image.
+--- All attributes of either image, and how many they are.
 local function all_of(from, to)
-  local names = {}
-  for name in pairs(from) do names[name] = true end
-  for name in pairs(to or {}) do names[name] = true end
-  return names
+  local names, count = {}, 0
+  for name in pairs(from) do
+    names[name] = true
+    count = count + 1
+  end
+  for name in pairs(to or {}) do
+    if not names[name] then
+      names[name] = true
+      count = count + 1
+    end
+  end
+  return names, count
 end
 
 ---@class dynamodb.GuardRules
@@ -66,15 +77,16 @@ end
 ---@return string? message   why there is none
 function guard.condition(rules, from, to, changes)
   local own, keys = rules.guard, rules.keys
-  if type(own) == "table" and getmetatable(own) == nil then
+  if own and input.callable(own) then
+    return { e.exists(keys.partition), (own(from, to)) }
+  elseif own then
     local names = {}
     for _, name in ipairs(own) do names[name] = true end
     return unchanged(names, from, keys)
-  elseif own then
-    return { e.exists(keys.partition), (own(from, to)) }
   end
-  local condition = unchanged(all_of(from, changes and to), from, keys)
-  if fits(condition) then return condition end
+  local names, count = all_of(from, changes and to)
+  local condition = unchanged(names, from, keys)
+  if count <= SURE or fits(condition) then return condition end
   if rules.version then return unchanged({ [rules.version] = true }, from, keys) end
   if rules.mark and changes then
     condition = unchanged(touched(changes), from, keys)

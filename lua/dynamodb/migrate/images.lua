@@ -14,6 +14,8 @@ local images = {}
 ---@field to table?              nil: it is deleted
 ---@field changes table?         of an update
 ---@field where table?           the condition
+---@field from_json string?      of the images
+---@field to_json string?
 ---@field units number           about what it costs
 ---@field doubted boolean?       was there an attempt of which nobody knows whether it was applied?
 ---@field offset number?         of its line in the undo log
@@ -46,35 +48,35 @@ function images.same(a, b)
   return diff(a, b) == nil
 end
 
---- Write units of an item, roughly: its JSON is a bit longer than what DynamoDB counts.
----@param from table?
----@param to table?
----@return number
-local function units_of(from, to)
-  local bytes = math.max(from and #core.marshal(from) or 0, to and #core.marshal(to) or 0)
-  return math.ceil(bytes / 1024)
-end
+local SURE = 10 -- changes that are within the quotas of an update for sure, however deep inside of the item they are
 
 --- Is an update within the quotas of expressions?
 local function update_fits(changes, key)
-  return (pcall(function() expression.new(nil, nil, true):update(changes, key) end))
+  local count = 0
+  for _, entries in pairs(changes) do
+    for _ in pairs(entries) do count = count + 1 end
+  end
+  return count <= SURE or (pcall(function() expression.new(nil, nil, true):update(changes, key) end))
 end
 
 --- The step from one image to another.
 ---@param rules dynamodb.GuardRules
 ---@param from table?
 ---@param to table?
+---@param changes table?     that make one of the other, if they are known
 ---@return dynamodb.Step?    nil without a message: they are the same
 ---@return string? message   it cannot be taken under a condition
-function images.step(rules, from, to)
+function images.step(rules, from, to, changes)
   local keys = rules.keys
   local step = { from = from, to = to, key = images.key(from or to, keys), id = images.id(from or to, keys) }
-  step.units = units_of(from, to)
+  step.from_json, step.to_json = from and core.marshal(from), to and core.marshal(to)
+  -- Roughly: JSON is a bit longer than what DynamoDB counts.
+  step.units = math.ceil(math.max(from and #step.from_json or 0, to and #step.to_json or 0) / 1024)
   local message
   if not from then
     step.kind = "put"
   elseif to and images.id(to, keys) == step.id then
-    step.kind, step.changes = "update", diff(from, to)
+    step.kind, step.changes = "update", changes or diff(from, to)
     if not step.changes then return nil end
     if not update_fits(step.changes, step.key) then return nil, "the update is too long for one expression" end
     step.where, message = guard.condition(rules, from, to, step.changes)

@@ -96,6 +96,9 @@ local function run(given)
   list, err = rejects.new(job, source, options.errors)
   if not list then return nil, err end
   function job.before_save() return list:save() end
+  local began
+  began, err = job:save()
+  if not began then return job:finish(nil, err) end
   local handle = source.kind == "full" and put_items or apply_changes
   local ok, over, problem = pcall(job.chunks, job, source, CHUNK, function(pull)
     return handle(job, tbl, pull, list)

@@ -1,5 +1,6 @@
 --- What the program's map makes of an item, checked before anything is written.
 local core = require "dynamodb.core"
+local diff = require "dynamodb.diff"
 local images = require "dynamodb.migrate.images"
 local key = require "dynamodb.key"
 local stamps = require "dynamodb.stamps"
@@ -81,16 +82,42 @@ function mapper.is_marked(rules, item)
   return value ~= nil and core.key(value) == core.key(rules.value)
 end
 
---- The new image with what belongs to every write of this table: the mark, the next version, stamps.
-local function complete(rules, old, new)
-  local copy = {}
-  for name, value in pairs(stamps.put(rules.target, new)) do copy[name] = value end
-  if rules.mark then copy[rules.mark] = rules.value end
+--- What belongs to every write of this table, beside what the map has changed: the mark, the next version, stamps.
+---@return table<string, any>
+local function beside(rules, old, new)
+  local more = {}
+  if rules.target.stamps then
+    for name, value in pairs(stamps.put(rules.target, new)) do
+      if new[name] ~= value then more[name] = value end
+    end
+  end
+  if rules.mark then more[rules.mark] = rules.value end
   if rules.version then
     local version = old[rules.version]
-    copy[rules.version] = (type(version) == "number" and version or 0) + 1
+    more[rules.version] = (type(version) == "number" and version or 0) + 1
   end
-  return copy
+  return more
+end
+
+--- The changes with further attributes set, whatever they did to these.
+---@param changes table
+---@param more table<string, any>
+local function with(changes, more)
+  local names = {}
+  for name in pairs(more) do names[name] = true end
+  for action, entries in pairs(changes) do
+    local kept = {}
+    for key, value in pairs(entries) do
+      local at = action == "remove" and value or key
+      if not names[type(at) == "table" and at[1] or at] then
+        if action == "remove" then kept[#kept + 1] = value else kept[key] = value end
+      end
+    end
+    changes[action] = next(kept) ~= nil and kept or nil
+  end
+  changes.set = changes.set or {}
+  for name, value in pairs(more) do changes.set[name] = value end
+  return changes
 end
 
 --- The step that the map wants for an item.
@@ -102,14 +129,19 @@ end
 function mapper.step(rules, item)
   local old, new, code, message = mapper.apply(rules.map, item)
   if not old then return nil, code, message end
-  if images.same(old, new) then return nil end
+  if old == new then return nil end
+  local changes
   if new then
     local ok, problem = pcall(key.check_item, new, rules.keys, true)
     if not ok then return nil, "InvalidItem", (problem:gsub("^.-:%d+: ", "")) end
-    new = complete(rules, old, new)
+    changes = diff(old, new)
+    if not changes then return nil end
+    local more = beside(rules, old, new)
+    for name, value in pairs(more) do new[name] = value end
+    changes = next(more) ~= nil and with(changes, more) or changes
   end
   local step
-  step, message = images.step(rules, old, new)
+  step, message = images.step(rules, old, new, changes)
   if message then return nil, "Unguarded", message end
   if step.kind == "rekey" and not rules.mark then
     return nil, "MarkRequired", "the map gives it another key, for which the migration needs a mark"

@@ -21,7 +21,7 @@ local function open(self)
   self.out, err = outputs.open(self.path, { size = state.errors_size })
   if not self.out then return nil, err end
   local header = self.source.reader and self.source.reader.header
-  if header and not state.errors_size then return self.out:write(header) end
+  if header and state.errors_size == 0 then return self.out:write(header) end
   return true
 end
 
@@ -96,6 +96,7 @@ function rejects.new(job, source, path)
     there:close()
     if bytes > 0 then return nil, files.failure(path, "it is there already; it is not written over") end
   end
+  job.state.errors_size = job.state.errors_size or 0
   return setmetatable({ job = job, source = source, path = path, refused = {},
     raw = setmetatable({}, { __mode = "k" }) }, reject_mt)
 end

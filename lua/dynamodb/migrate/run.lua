@@ -16,7 +16,7 @@ local usage = require "dynamodb.usage"
 local writers = require "dynamodb.migrate.writer"
 
 local CHUNK = 1024
-local GROUP, GROUP_BYTES = 256, 4 * 2 ^ 20 -- intents that one sync is for
+local GROUP, GROUP_BYTES = 256, 4 * 2 ^ 20 -- items that one sync of the log is for
 local ROUNDS = 5                           -- how often an item is mapped that others change meanwhile
 
 local KNOWN = [[

@@ -137,8 +137,8 @@ end
 ---@return string
 local function intent_line(step)
   local parts = { '"key":' .. core.marshal(step.key) }
-  if step.from then parts[#parts + 1] = '"old":' .. core.marshal(step.from) end
-  if step.to then parts[#parts + 1] = '"new":' .. core.marshal(step.to) end
+  if step.from then parts[#parts + 1] = '"old":' .. step.from_json end
+  if step.to then parts[#parts + 1] = '"new":' .. step.to_json end
   return line_of("{" .. table.concat(parts, ",") .. "}")
 end
 
