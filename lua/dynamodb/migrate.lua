@@ -68,7 +68,7 @@ end
 --- it is taken back, the undo log is renamed to `….reverted` and the other files are removed. Versions go on.
 ---@param options table    table, checkpoint (the migration's), undo (if it has another name), shard, guard, wcu,
 ---                        concurrency, progress, stop, stall
----@return dynamodb.JobReport?    counts: seen, reverted, already, changed, gone, failed
+---@return dynamodb.JobReport?    counts: seen, reverted, changed, gone, failed
 ---@return dynamodb.Error?
 function migrate.revert(options)
   return require("dynamodb.migrate.revert").run(options)

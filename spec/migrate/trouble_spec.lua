@@ -87,6 +87,12 @@ describe("a migration in trouble", function()
       applied_once(tbl, 100)
     end)
 
+    it("knows its own deletions when their replies are lost", function()
+      local tbl = people(30)
+      local report = run(tbl, { drop_reply = 0.4 }, { mark = "split", map = function() return migrate.delete end })
+      assert.same({ 30, nil }, { report.counts.deleted, report.counts.gone })
+    end)
+
     it("waits when it is throttled", function()
       local tbl = people(100)
       local report = run(tbl, { throughput = 0.3, throttle = 0.1 },

@@ -2,7 +2,6 @@
 --- with their checksums, and a summary. Source: "DynamoDB table export output format", Developer Guide.
 local core = require "dynamodb.core"
 local files = require "dynamodb.migrate.files"
-local inputs = require "dynamodb.formats.input"
 local ordered = require "dynamodb.formats.ordered"
 local outputs = require "dynamodb.formats.output"
 local time = require "dynamodb.time"
@@ -278,11 +277,5 @@ function s3.changes(input)
     end,
   }
 end
-
---- Opens a data file.
----@param file table
----@return dynamodb.FileInput?
----@return dynamodb.Error?
-function s3.input(file) return inputs.open(file.path) end
 
 return s3

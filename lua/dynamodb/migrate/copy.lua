@@ -211,9 +211,7 @@ local function check(given)
   if options.live and options.shard then
     usage.raise("copy: one process reads the stream; a live copy has no shards (but as many segments as you like)")
   end
-  if options.shard and options.checkpoint then
-    options.checkpoint = ("%s.%d-of-%d"):format(options.checkpoint, options.shard[1], options.shard[2])
-  end
+  if options.checkpoint then options.checkpoint = options.checkpoint .. option_rules.suffix(options) end
   return options
 end
 

@@ -64,11 +64,11 @@ end
 ---@class dynamodb.GuardRules
 ---@field keys dynamodb.KeySchema
 ---@field version string?           the attribute that every writer moves on
----@field mark string?              the attribute that tells an item that was written from one that was not
+---@field touched boolean?          may the values of what is changed be enough?
 ---@field guard string[]|function?  what the caller wants to be checked instead
 
 --- The condition under which `from` may become `to`. All values that were read, if there are not too many of them; else
---- the version; else, if there is a mark, the values of what is changed, which the mark is part of.
+--- the version; else, where that may be enough, the values of what is changed: with a mark, that is one of them.
 ---@param rules dynamodb.GuardRules
 ---@param from table
 ---@param to table?          nil: it is deleted
@@ -88,7 +88,7 @@ function guard.condition(rules, from, to, changes)
   local condition = unchanged(names, from, keys)
   if count <= SURE or fits(condition) then return condition end
   if rules.version then return unchanged({ [rules.version] = true }, from, keys) end
-  if rules.mark and changes then
+  if rules.touched and changes then
     condition = unchanged(touched(changes), from, keys)
     if fits(condition) then return condition end
   end

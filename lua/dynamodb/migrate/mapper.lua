@@ -71,6 +71,7 @@ end
 ---@class dynamodb.MapRules : dynamodb.GuardRules
 ---@field map function
 ---@field target dynamodb.Table    as the caller has it: its stamps are set
+---@field mark string?             the attribute that tells an item that was written from one that was not
 ---@field value any                of the mark
 
 --- Is the item marked?

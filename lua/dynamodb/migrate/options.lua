@@ -49,14 +49,13 @@ local CHECKS = {
   where = { any, "a condition" }, names = { is "table", "a table" }, values = { is "table", "a table" },
   action = { function(value) return value == "delete" or type(value) == "table" or input.callable(value) end,
     '"delete", a table of changes or a function' },
-  segments = COUNT, concurrency = COUNT, sample = COUNT, page_size = COUNT,
+  segments = COUNT, concurrency = COUNT, sample = COUNT,
   rcu = UNITS, wcu = UNITS,
   stall = { positive, "a positive number of seconds" },
   checkpoint = PATH, undo = PATH, file = PATH, errors = PATH, directory = { text, "a directory's name" },
   shard = { is_shard, "{ i, n }, the i-th of n processes" },
   on_error = one_of("stop", "skip"),
   format = one_of("dynamodb-json", "json", "csv"),
-  kind = one_of("full", "incremental"),
   mark = { is_mark, 'an attribute\'s name, or { name = value }' },
   guard = { function(value) return type(value) == "table" or input.callable(value) end,
     "a list of attributes' names or a function" },
@@ -94,6 +93,13 @@ function options.need(given, method, ...)
   for _, name in ipairs { ... } do
     if given[name] == nil then usage.raise(("%s: %s must be %s"):format(method, name, CHECKS[name][2])) end
   end
+end
+
+--- What is added to the names of the files of one of several processes.
+---@param given table
+---@return string    empty if it is alone
+function options.suffix(given)
+  return given.shard and (".%d-of-%d"):format(given.shard[1], given.shard[2]) or ""
 end
 
 --- Raises unless a table's items can be read and written back as they are.

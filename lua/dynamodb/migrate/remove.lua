@@ -41,9 +41,7 @@ end
 ---@return dynamodb.Job?
 ---@return dynamodb.Table|dynamodb.Error|nil
 local function begin(kind, options)
-  if options.shard and options.checkpoint then
-    options.checkpoint = ("%s.%d-of-%d"):format(options.checkpoint, options.shard[1], options.shard[2])
-  end
+  if options.checkpoint then options.checkpoint = options.checkpoint .. option_rules.suffix(options) end
   local job, err = jobs.new(kind, options.table.client, options, { table = options.table.name })
   if not job then return nil, err end
   local tbl

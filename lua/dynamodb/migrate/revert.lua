@@ -1,8 +1,6 @@
 --- Takes a migration back: what it wrote becomes what was there before, if nobody has changed it since. From the last
 --- intent to the first, since an item may have been written more than once.
-local errors = require "dynamodb.error"
 local files = require "dynamodb.migrate.files"
-local checkpoints = require "dynamodb.migrate.checkpoint"
 local images = require "dynamodb.migrate.images"
 local jobs = require "dynamodb.migrate.job"
 local left = require "dynamodb.migrate.left"
@@ -37,15 +35,6 @@ end
 local function settle(self, step, outcome)
   if outcome.what == "done" then
     self.job:count "reverted"
-    return true
-  end
-  local current = outcome.current
-  if current ~= nil and images.same(current, step.to) then
-    self.job:count "already"
-    return true
-  end
-  if outcome.what == "gone" and step.to == nil then
-    self.job:count "already"
     return true
   end
   local why = outcome.what == "gone" and "gone" or outcome.what == "failed" and "failed" or "changed"
@@ -141,7 +130,7 @@ local function run(given)
   local options = option_rules.check(given, KNOWN, "revert")
   option_rules.need(options, "revert", "table", "checkpoint")
   option_rules.check_values(options.table, "revert")
-  local suffix = options.shard and (".%d-of-%d"):format(options.shard[1], options.shard[2]) or ""
+  local suffix = option_rules.suffix(options)
   options.migration = options.checkpoint .. suffix
   options.undo = options.undo and options.undo .. suffix or options.migration .. ".undo"
   options.checkpoint, options.left = options.migration .. ".revert", options.migration .. ".revert.left"
@@ -155,9 +144,7 @@ local function run(given)
   local plain
   plain, err = job:table(options.table)
   if not plain then return nil, err end
-  local rules = {
-    keys = plain.schema, guard = options.guard, version = options.table.version, mark = "",
-  }
+  local rules = { keys = plain.schema, guard = options.guard, version = options.table.version, touched = true }
   local self = { job = job, rules = rules, writer = writers.new(job, plain, rules) }
   self.left, err = left.open(options.left, job.state.left_bytes or 0, function(entry) job:leave(entry) end)
   if not self.left then return nil, err end
@@ -177,4 +164,4 @@ local function run(given)
   return job:finish(over, problem, { undo = options.undo })
 end
 
-return { run = run, checkpoints = checkpoints, errors = errors }
+return { run = run }

@@ -64,16 +64,12 @@ local function check(options)
   end
 end
 
---- The files of one of several processes bear its number.
+--- The names of its files.
 local function name_files(options)
-  local shard = options.shard
+  local suffix = option_rules.suffix(options)
   if not options.checkpoint then return end
-  if shard then
-    local suffix = (".%d-of-%d"):format(shard[1], shard[2])
-    options.checkpoint = options.checkpoint .. suffix
-    options.undo = options.undo and options.undo .. suffix
-  end
-  options.undo = options.undo or options.checkpoint .. ".undo"
+  options.checkpoint = options.checkpoint .. suffix
+  options.undo = options.undo and options.undo .. suffix or options.checkpoint .. ".undo"
 end
 
 --- The rules of a migration, once the table's keys are known.
@@ -86,8 +82,8 @@ local function rules_of(options, keys)
     usage.raise(("migrate: the mark %q is part of the table's key"):format(mark))
   end
   return {
-    keys = keys, map = options.map, target = options.table, mark = mark, value = value, guard = options.guard,
-    version = options.table.version,
+    keys = keys, map = options.map, target = options.table, mark = mark, value = value, touched = mark ~= nil,
+    guard = options.guard, version = options.table.version,
   }
 end
 

@@ -118,9 +118,7 @@ local function run(given)
   local options = option_rules.check(given, KNOWN, "sweep")
   option_rules.need(options, "sweep", "table", "action")
   option_rules.check_values(options.table, "sweep")
-  if options.shard and options.checkpoint then
-    options.checkpoint = ("%s.%d-of-%d"):format(options.checkpoint, options.shard[1], options.shard[2])
-  end
+  if options.checkpoint then options.checkpoint = options.checkpoint .. option_rules.suffix(options) end
   local target = options.table
   local job, err = jobs.new("sweep", target.client, options, { table = target.name })
   if not job then return nil, err end
