@@ -90,7 +90,8 @@ end
 function pager_methods:take()
   if self.exhausted then return nil end
   local page, err = take_ahead(self)
-  if not page and not err then page, err = fetch(self) end
+  if not page and not err and not self.exhausted then page, err = fetch(self) end
+  if self.exhausted then return nil end -- another task has closed the query meanwhile
   if not page then return nil, err end
   self.from, self.exhausted = page.last, page.last == nil
   self.asked = self.asked + page.scanned
