@@ -77,7 +77,8 @@ end
 ---@param err dynamodb.Error?
 local function reply(page, err)
   if page then
-    return { statusCode = 200, body = dynamodb.to_json { items = page.items, nextKey = page.cursor, count = #page.items } }
+    local body = { items = page.items, nextKey = page.cursor, count = #page.items }
+    return { statusCode = 200, body = dynamodb.to_json(body) }
   end
   local status = err:is "InvalidCursor" and 400 or err.retryable and 503 or 500
   return { statusCode = status, body = dynamodb.to_json { error = err.code } }
@@ -90,7 +91,8 @@ local function user_orders_handler(event)
   if not limit or limit < 1 or limit > 100 or limit % 1 ~= 0 then
     return { statusCode = 400, body = dynamodb.to_json { error = "limit is a number from 1 to 100" } }
   end
-  return reply(get_user_orders(event.pathParameters.id, { limit = limit, status = query.status, token = query.nextKey }))
+  local wanted = { limit = limit, status = query.status, token = query.nextKey }
+  return reply(get_user_orders(event.pathParameters.id, wanted))
 end
 
 --- GET /orders/{status}?startDate=&endDate=&nextKey=

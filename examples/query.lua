@@ -135,17 +135,18 @@ local function indexes()
   assert(entry.text == nil and message.text == "message 120")
 end
 
---- A page for somebody who comes back with its cursor. `limit` is how many items it has, whatever the filter leaves out.
+--- A page for somebody who comes back with its cursor. It has `limit` items, whatever the filter leaves out.
 local function pages()
-  local cursor, pages_read = nil, 0
+  local cursor, pages_read, first = nil, 0, nil
   repeat
     local page = assert(messages:query({ room = "lua" }, { where = { author = "ada" }, limit = 15 }):page(cursor))
     pages_read, cursor = pages_read + 1, page.cursor
+    first = first or cursor
     say("page       %d items, %s", #page.items, cursor and ("cursor %s…"):format(cursor:sub(1, 12)) or "the last page")
   until not cursor
   assert(pages_read == 3)
 
-  local _, err = messages:query({ room = "elsewhere" }):page(messages:query({ room = "lua" }, { limit = 1 }):page().cursor)
+  local _, err = messages:query({ room = "elsewhere" }):page(first)
   say("page       with a cursor of another room: %s", err.code)
   assert(err:is "InvalidCursor")
 end
@@ -155,7 +156,7 @@ local function interruptions()
   local seen, interrupted, cursor = 0, 0, nil
   repeat
     local stop = db:now() + 0.2
-    local query = messages:query({ room = "lua" }, { page_size = 20, prefetch = false, cursor = cursor, deadline = stop })
+    local query = messages:query({ room = "lua" }, { page_size = 20, cursor = cursor, deadline = stop })
     local message, err = query:next()
     while message do
       seen = seen + 1

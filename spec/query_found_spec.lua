@@ -28,7 +28,9 @@ local function one_second() return 1 end
 
 describe("a query that another task closes", function()
   for name, options in pairs {
-    ["a page at a time"] = { prefetch = false }, ["a page ahead"] = { prefetch = true }, ["segments"] = { segments = 4 },
+    ["a page at a time"] = { prefetch = false },
+    ["a page ahead"] = { prefetch = true },
+    ["segments"] = { segments = 4 },
   } do
     it("gives nothing out and asks for nothing from then on: " .. name, function()
       local t, runtime = paged_table(one_second)

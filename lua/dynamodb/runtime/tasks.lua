@@ -285,8 +285,8 @@ function scheduler_methods:spawn(f, ...)
   return task
 end
 
---- Ends a task that waits, without running it again, and with it those that it has started. One that runs at this moment
---- goes on.
+--- Ends a task that waits, without running it again, and those that it has started. One that runs at this moment goes
+--- on.
 ---@param task dynamodb.Task
 ---@param message string
 ---@param ended dynamodb.Task[]?    gets those that were ended by this
