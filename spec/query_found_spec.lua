@@ -1,4 +1,4 @@
--- Queries and scans in ways that are less common: left by another task, beside a segment that is slow.
+-- Queries and scans in company: closed by another task, segments of which one is slow.
 local dynamodb = require "dynamodb"
 local fake = require "dynamodb.runtime.fake"
 
@@ -60,4 +60,49 @@ describe("a query that another task closes", function()
       assert.same({ 30 * (options.segments or 1), count }, { #seen, count })
     end)
   end
+end)
+
+describe("a scan in segments", function()
+  it("takes as long as the slowest of them, not as long as all their delays", function()
+    -- Each segment has one page that takes a second, each at another time.
+    local t, runtime = paged_table(function(segment, page) return page == segment + 1 and 1 or 0.02 end)
+    assert.equal(8 * 30, #assert(t:scan({ segments = 8 }):all()))
+    assert.near(1 + 9 * 0.02, runtime:now(), 1e-6)
+  end)
+
+  it("gives out what other segments have while one waits for another try", function()
+    local failed = false
+    local t, runtime = paged_table(function() return 0.02 end)
+    local answer = runtime.handler
+    runtime.handler = function(request)
+      if not failed and request.body:find '"Segment":1' and request.body:find "ExclusiveStartKey" then
+        failed = true
+        return { status = 400, body = '{"__type":"x#ThrottlingException"}', delay = 0.02 }
+      end
+      return answer(request)
+    end
+    local db = dynamodb.connect {
+      region = "eu-west-1", access_key_id = "a", secret_access_key = "b", runtime = runtime,
+      retry = { random = 1 }, -- the whole delay: a second
+    }
+    local last_of_others, count = nil, 0
+    for item in db:table("t", { partition = "pk", types = { pk = "N" } }):scan { segments = 2 } do
+      count = count + 1
+      if item.pk < 101000 then last_of_others = runtime:now() end
+    end
+    assert.equal(60, count)
+    assert.is_true(failed)
+    assert.near(10 * 0.02, last_of_others, 1e-6)
+  end)
+
+  it("raises what a hook raises, whichever segment it was", function()
+    local t, runtime = paged_table(function(segment) return 0.02 * (segment + 1) end)
+    local db = dynamodb.connect {
+      region = "eu-west-1", access_key_id = "a", secret_access_key = "b", runtime = runtime,
+      after_response = function() if runtime:now() > 0.15 then error("a hook's own", 0) end end,
+    }
+    assert.error_matches(function()
+      for _ in db:table(t.name, { partition = "pk", types = { pk = "N" } }):scan { segments = 4 } do runtime:sleep(0) end
+    end, "a hook's own")
+  end)
 end)

@@ -65,8 +65,9 @@ function pager_methods:look_ahead()
   local ahead = {}
   self.ahead = ahead
   ahead.task = stream.runtime:spawn(function()
-    ahead.page, ahead.err = fetch(self)
-    ahead.ready = true
+    local ok, page, err = pcall(fetch, self)
+    ahead.page, ahead.err, ahead.ready = ok and page or nil, err, true
+    if not ok then error(page, 0) end
   end)
 end
 

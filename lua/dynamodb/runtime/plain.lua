@@ -87,6 +87,10 @@ function runtime_methods:spawn(f, ...) return self.tasks:spawn(f, ...) end
 ---@return any ...    what it returned; or what it raised, and the traceback of that
 function runtime_methods:join(task) return self.tasks:join(task) end
 
+--- Waits until the first of several tasks has ended.
+---@param list dynamodb.Task[]
+function runtime_methods:join_any(list) self.tasks:join_any(list) end
+
 --- Ends a task that nobody wants to wait for any more, those that it has started, and their requests.
 ---@param task dynamodb.Task
 function runtime_methods:cancel(task)

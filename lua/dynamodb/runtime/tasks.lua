@@ -322,6 +322,29 @@ function scheduler_methods:join(task)
   return results_of(task)
 end
 
+local function forget_joiner(task, waiter)
+  for i, joiner in ipairs(task.joiners or {}) do
+    if joiner == waiter then return table.remove(task.joiners, i) end
+  end
+end
+
+--- Waits until the first of several tasks has ended.
+---@param list dynamodb.Task[]
+function scheduler_methods:join_any(list)
+  check_process(self)
+  local waiter = {}
+  for _, task in ipairs(list) do
+    if getmetatable(task) ~= task_mt then usage.raise("join_any: not a task") end
+    if task.ended then return end
+  end
+  for _, task in ipairs(list) do
+    task.joiners = task.joiners or {}
+    task.joiners[#task.joiners + 1] = waiter
+  end
+  self:wait(waiter)
+  for _, task in ipairs(list) do forget_joiner(task, waiter) end
+end
+
 --- Ends all that runs, except what is below on the stack: that finds the runtime closed when it waits the next time.
 ---@param message string
 function scheduler_methods:close(message)
