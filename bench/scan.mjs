@@ -1,5 +1,6 @@
-// All items of a Scan through paginateScan of AWS's SDK for JavaScript: the endpoint is the argument; prints their number,
-// the CPU seconds that they took, and the seconds on the clock. tools/bench.sh installs the packages into cache/node.
+// All items of a Scan through paginateScan of AWS's SDK for JavaScript: the endpoint is the argument; prints how many
+// there were, the CPU seconds that they took, and the seconds on the clock. tools/bench.sh installs the packages into
+// cache/node.
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 

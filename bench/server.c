@@ -3,9 +3,9 @@
 ** It keeps connections, looks at nothing but where a request ends, and ends when nobody reads its output any more.
 **
 ** `server FILE PAGES [MILLISECONDS]` answers a Scan of so many pages, divided evenly among its segments, each answer
-** after a delay. The page that is asked for stands in the request as PAGE#nnnnnn, the first one needs none. The answer is
-** the file's bytes, with the page's number in their own PAGE#nnnnnn, and with blanks for LastEvaluatedKey, which has to
-** be the last member, on the last page.
+** after a delay. The page before the one that is asked for stands in the request as PAGE#nnnnnn; who begins has none.
+** The answer is the file's bytes, with the page's number in their own PAGE#nnnnnn, and with blanks in the place of
+** LastEvaluatedKey, which has to be the last member, on the last page.
 */
 #define _GNU_SOURCE /* strcasestr */
 #include <errno.h>

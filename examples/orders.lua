@@ -29,21 +29,18 @@ if endpoint then
 end
 
 local db = dynamodb.connect(options)
-local table_name = "dynamodb-orders-" .. os.time()
 local INDEX = "GSI1-status-createdAt"
-local orders = db:table(table_name, {
-  partition = "pk", sort = "sk",
+local spec = {
+  name = "dynamodb-orders-" .. os.time(), partition = "pk", sort = "sk",
   indexes = { [INDEX] = { partition = "GSI1PK", sort = "GSI1SK" } },
-})
+}
+local orders = db:table(spec.name, spec)
 
 local DAY = 24 * 60 * 60
+local timestamp = dynamodb.time.iso
 
 local function say(format, ...)
   print(format:format(...))
-end
-
-local function timestamp(time)
-  return os.date("!%Y-%m-%dT%H:%M:%SZ", time)
 end
 
 --- A page of a user's orders, the newest first.
@@ -101,29 +98,6 @@ local function orders_by_status_handler(event, now)
   return reply(get_orders_by_status(event.pathParameters.status, {
     from = query.startDate or timestamp(now - 7 * DAY), to = query.endDate or timestamp(now), token = query.nextKey,
   }))
-end
-
-local function make_table()
-  local function key(partition, sort)
-    return { { AttributeName = partition, KeyType = "HASH" }, { AttributeName = sort, KeyType = "RANGE" } }
-  end
-  local attributes = {}
-  for i, name in ipairs { "pk", "sk", "GSI1PK", "GSI1SK" } do
-    attributes[i] = { AttributeName = name, AttributeType = "S" }
-  end
-  assert(db:call("CreateTable", {
-    TableName = table_name,
-    KeySchema = key("pk", "sk"),
-    AttributeDefinitions = attributes,
-    GlobalSecondaryIndexes = {
-      { IndexName = INDEX, KeySchema = key("GSI1PK", "GSI1SK"), Projection = { ProjectionType = "ALL" } },
-    },
-    BillingMode = "PAY_PER_REQUEST",
-  }))
-  local stop = db:now() + 60
-  while assert(db:call("DescribeTable", { TableName = table_name })).Table.TableStatus ~= "ACTIVE" do
-    assert(db:now() < stop, "the table takes too long")
-  end
 end
 
 --- The order number `n`, of one of two users.
@@ -226,9 +200,9 @@ local function show()
 end
 
 -- The table is dropped however it ends.
-make_table()
+assert(db:create_table(spec))
 local ok, problem = pcall(show)
-local dropped, err = db:call("DeleteTable", { TableName = table_name })
+local dropped, err = db:delete_table(spec.name)
 db:close()
 if not ok or not dropped then
   io.stderr:write("the example failed: ", tostring(ok and err or problem), "\n")

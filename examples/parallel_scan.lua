@@ -16,26 +16,13 @@ if endpoint then
 end
 
 local db = dynamodb.connect(options)
-local table_name = "dynamodb-scan-" .. os.time()
-local sensors = db:table(table_name, { partition = "id" })
+local spec = { name = "dynamodb-scan-" .. os.time(), partition = "id" }
+local sensors = db:table(spec.name, spec)
 
 local COUNT, SEGMENTS = 2000, 8
 
 local function say(format, ...)
   print(format:format(...))
-end
-
-local function make_table()
-  assert(db:call("CreateTable", {
-    TableName = table_name,
-    KeySchema = { { AttributeName = "id", KeyType = "HASH" } },
-    AttributeDefinitions = { { AttributeName = "id", AttributeType = "S" } },
-    BillingMode = "PAY_PER_REQUEST",
-  }))
-  local stop = db:now() + 60
-  while assert(db:call("DescribeTable", { TableName = table_name })).Table.TableStatus ~= "ACTIVE" do
-    assert(db:now() < stop, "the table takes too long")
-  end
 end
 
 local function write_sensors()
@@ -106,9 +93,9 @@ local function show()
 end
 
 -- The table is dropped however it ends.
-make_table()
+assert(db:create_table(spec))
 local ok, problem = pcall(show)
-local dropped, err = db:call("DeleteTable", { TableName = table_name })
+local dropped, err = db:delete_table(spec.name)
 db:close()
 if not ok or not dropped then
   io.stderr:write("the example failed: ", tostring(ok and err or problem), "\n")

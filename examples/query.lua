@@ -18,40 +18,17 @@ if endpoint then
 end
 
 local db = dynamodb.connect(options)
-local table_name = "dynamodb-query-" .. os.time()
-local messages = db:table(table_name, {
-  partition = "room", sort = "sent", types = { room = "S", sent = "N" },
-  indexes = { byAuthor = { partition = "author", sort = "sent" } },
-})
+local spec = {
+  name = "dynamodb-query-" .. os.time(), partition = "room", sort = "sent", types = { sent = "N" },
+  indexes = { byAuthor = { partition = "author", sort = "sent", projection = "KEYS_ONLY" } },
+}
+local messages = db:table(spec.name, spec)
 local by_author = messages:index "byAuthor" -- it has the keys alone
 
 local COUNT = 120 -- of messages in the room "lua"; sent at 1, 2, 3 …
 
 local function say(format, ...)
   print(format:format(...))
-end
-
-local function make_table()
-  local function key(partition)
-    return { { AttributeName = partition, KeyType = "HASH" }, { AttributeName = "sent", KeyType = "RANGE" } }
-  end
-  assert(db:call("CreateTable", {
-    TableName = table_name,
-    KeySchema = key "room",
-    AttributeDefinitions = {
-      { AttributeName = "room", AttributeType = "S" },
-      { AttributeName = "sent", AttributeType = "N" },
-      { AttributeName = "author", AttributeType = "S" },
-    },
-    GlobalSecondaryIndexes = {
-      { IndexName = "byAuthor", KeySchema = key "author", Projection = { ProjectionType = "KEYS_ONLY" } },
-    },
-    BillingMode = "PAY_PER_REQUEST",
-  }))
-  local stop = db:now() + 60
-  while assert(db:call("DescribeTable", { TableName = table_name })).Table.TableStatus ~= "ACTIVE" do
-    assert(db:now() < stop, "the table takes too long")
-  end
 end
 
 local function write_messages()
@@ -186,7 +163,7 @@ local function interruptions()
 end
 
 -- The table is dropped however it ends.
-make_table()
+assert(db:create_table(spec))
 local ok, problem = pcall(function()
   write_messages()
   iterate()
@@ -195,7 +172,7 @@ local ok, problem = pcall(function()
   pages()
   interruptions()
 end)
-local dropped, err = db:call("DeleteTable", { TableName = table_name })
+local dropped, err = db:delete_table(spec.name)
 db:close()
 if not ok or not dropped then
   io.stderr:write("the example failed: ", tostring(ok and err or problem), "\n")
