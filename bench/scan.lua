@@ -85,10 +85,10 @@ do
 end
 
 do
-  local orders, stop = serve(page_of(100), 80, 20)
+  local orders, stop = serve(page_of(50), 80, 20)
   local function seconds(segments)
     local start = orders.client:now()
-    read(orders, { segments = segments }, 8000)
+    read(orders, { segments = segments }, 4000)
     return orders.client:now() - start
   end
   local one, several, ratios = {}, {}, {}
@@ -96,7 +96,7 @@ do
     one[round], several[round] = seconds(1), seconds(SEGMENTS)
     ratios[round] = one[round] / several[round]
   end
-  local line = "80 pages, each after 20 ms: one segment %.2f s, %d segments %.2f s, %.1f times as fast (%s)"
+  local line = "80 pages of 50 items, each after 20 ms: one segment %.2f s, %d segments %.2f s, %.1f times as fast (%s)"
   print(line:format(median(one), SEGMENTS, median(several), median(ratios), spread(ratios)))
   stop()
 end
