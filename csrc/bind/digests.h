@@ -1,8 +1,8 @@
 /*
 ** Hashes and signatures that the caches of AWS's tokens need.
 */
-#ifndef DYNAMODB_BIND_DIGESTS_H
-#define DYNAMODB_BIND_DIGESTS_H
+#ifndef DYNAMODB_DIGESTS_H
+#define DYNAMODB_DIGESTS_H
 
 #include "state.h"
 
