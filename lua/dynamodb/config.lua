@@ -192,16 +192,17 @@ end
 ---@param environment table<string, string>
 ---@param profile dynamodb.Profile?
 ---@return table
+---@return string? problem    what is wrong with the environment or the profile
 function config.retry(options, environment, profile)
-  local mode = config.setting("retry_mode", {}, environment, profile)
-  local attempts = config.setting("max_attempts", {}, environment, profile)
-  local disabled = config.setting("disable_clock_skew_correction", {}, environment, profile)
+  local mode, bad_mode = config.setting("retry_mode", {}, environment, profile)
+  local attempts, bad_attempts = config.setting("max_attempts", {}, environment, profile)
+  local disabled, bad_switch = config.setting("disable_clock_skew_correction", {}, environment, profile)
   local merged = {}
   if mode then merged.mode = mode.value == "legacy" and "standard" or mode.value end
   if attempts then merged.max_attempts = attempts.value end
   if disabled then merged.clock_skew = not disabled.value end
   for name, value in pairs(options.retry or {}) do merged[name] = value end
-  return merged
+  return merged, bad_mode or bad_attempts or bad_switch
 end
 
 --- What is wrong with the environment or the profile.

@@ -97,4 +97,4 @@ function container_methods:get(runtime, deadline)
   return credentials
 end
 
-return { new = new, target_of = target_of }
+return { new = new }

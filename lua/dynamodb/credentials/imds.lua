@@ -172,4 +172,4 @@ function imds_methods:get(runtime, deadline)
   return credentials
 end
 
-return { new = new, base_of = base_of, read = read }
+return { new = new }

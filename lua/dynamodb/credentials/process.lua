@@ -99,4 +99,4 @@ function process_methods:get(runtime, deadline)
   return credentials
 end
 
-return { new = new, split = split }
+return { new = new }
