@@ -232,10 +232,7 @@ local function connect(options)
       on_throttle = options.on_throttle,
     },
     region = config.region(options, environment),
-    configured = {
-      dynamodb = config.endpoint(options, environment, "dynamodb"),
-      dynamodbstreams = config.endpoint(options, environment, "dynamodbstreams"),
-    },
+    configured = {}, -- endpoints, by service; filled from the environment and the files at the first call
     endpoints = {}, -- parsed, by service and account; filled as they are needed
     provider = choose_provider(options),
     values = value_options(options),

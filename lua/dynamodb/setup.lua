@@ -41,7 +41,7 @@ function setup.complete(client)
   client.use_fips = value_of(setting "use_fips_endpoint")
   client.use_dualstack = value_of(setting "use_dualstack_endpoint")
   client.account_mode = value_of(setting "account_id_endpoint_mode") or "preferred"
-  for service in pairs(client.configured) do
+  for _, service in ipairs { "dynamodb", "dynamodbstreams" } do
     client.configured[service] = config.endpoint(options, environment, service, profile)
   end
   client.app_id = client.app_id or value_of(setting "sdk_ua_app_id")

@@ -116,7 +116,7 @@ end
 ---@return dynamodb.Response?    nil alone if the instance has no role
 ---@return dynamodb.Error?
 local function fetch(self, runtime, deadline)
-  for _ = 1, 2 do
+  for round = 1, 3 do
     local role, err = role_of(self, runtime, deadline)
     if not role then return nil, err end
     for _, path in ipairs(self.path and { self.path } or { EXTENDED, PLAIN }) do
@@ -124,8 +124,9 @@ local function fetch(self, runtime, deadline)
       answer, err = read(self, runtime, path .. http.escape(role), deadline)
       if not answer or answer.status ~= 404 then return answer, err end
     end
-    -- The role is another one now, or it is told elsewhere.
-    self.role, self.path, self.unknown_path = nil, nil, self.path == EXTENDED and EXTENDED or nil
+    -- The instance has another role now; or, the second time, it is told elsewhere.
+    if round == 2 then self.unknown_path = EXTENDED end
+    self.role, self.path = nil, nil
   end
 end
 
