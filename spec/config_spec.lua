@@ -110,16 +110,14 @@ describe("the shared files", function()
     for _ = 1, 2 do
       local _, err = db:call("ListTables")
       assert.equal("ConfigurationError", err.code)
-      assert.equal("could not parse profile file: /h/.aws/config:3: Expected an '=' sign defining a property", err.message)
+      assert.equal("could not parse profile file: /h/.aws/config:3: Expected an '=' sign defining a property",
+        err.message)
     end
     assert.equal(0, #runtime.requests)
   end)
 
   it("that are not there are empty; one that cannot be read is not", function()
-    local _, err = credentials.client({ variables = { AWS_CONFIG_FILE = "/none", AWS_SHARED_CREDENTIALS_FILE = "/none" },
-      options = { access_key_id = "a", secret_access_key = "b" } }):call("ListTables")
-    assert.equal("HTTP 404", err.message ~= "" and err.message or "HTTP " .. err.status)
-    credentials.leave()
+    assert.is_table(files.load { AWS_CONFIG_FILE = "/none", AWS_SHARED_CREDENTIALS_FILE = "/none" })
     local loaded, message = files.load { AWS_CONFIG_FILE = "/" }
     assert.is_nil(loaded)
     assert.equal("/ cannot be read: Is a directory", message)
@@ -167,7 +165,8 @@ describe("a profile", function()
     assert.equal("b", db.region.value)
     assert.is_true(db.use_fips)
     credentials.leave()
-    db = client("region = a\nuse_fips_endpoint = true", { region = "c", use_fips_endpoint = false }, { AWS_REGION = "b" })
+    db = client("region = a\nuse_fips_endpoint = true", { region = "c", use_fips_endpoint = false },
+      { AWS_REGION = "b" })
     db:runtime()
     assert.equal("c", db.region.value)
     assert.is_false(db.use_fips)
@@ -176,8 +175,8 @@ describe("a profile", function()
   it("with a value that cannot be is told by every call", function()
     local db = client "region = r\nuse_dualstack_endpoint = maybe\nmax_attempts = 0"
     local _, err = db:call("ListTables")
-    assert.equal('max_attempts of profile "default" is "0", not a number of attempts; use_dualstack_endpoint of profile '
-      .. '"default" is "maybe", not true or false', err.message)
+    assert.equal('max_attempts of profile "default" is "0", not a number of attempts; use_dualstack_endpoint of '
+      .. 'profile "default" is "maybe", not true or false', err.message)
   end)
 end)
 
@@ -233,7 +232,8 @@ describe("whoami", function()
   after_each(credentials.leave)
 
   it("says where everything comes from, and no secret", function()
-    local db, runtime = credentials.client { variables = { HOME = "/h", AWS_PROFILE = "dev" }, options = { region = false },
+    local db, runtime = credentials.client {
+      variables = { HOME = "/h", AWS_PROFILE = "dev" }, options = { region = false },
       files = { ["/h/.aws/config"] = "[profile dev]\nregion = eu-north-1", ["/h/.aws/credentials"] = "[dev]\n"
         .. "aws_access_key_id = AKIDEXAMPLE1234\naws_secret_access_key = hunter22hunter22\n"
         .. "aws_session_token = tokentokentoken\naws_account_id = 123456789012\n" } }

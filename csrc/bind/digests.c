@@ -40,7 +40,10 @@ static int digests_es256 (lua_State *L) {
 
 void digests_register (lua_State *L) {
   static const luaL_Reg functions[] = {
-    {"es256", digests_es256}, {"sha1", digests_sha1}, {"sha256", digests_sha256}, {NULL, NULL},
+    {"es256", digests_es256},
+    {"sha1", digests_sha1},
+    {"sha256", digests_sha256},
+    {NULL, NULL},
   };
   state_register(L, functions);
 }

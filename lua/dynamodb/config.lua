@@ -149,8 +149,8 @@ local SERVICE_NAMES = {
   signin = "signin",
 }
 
---- A configured endpoint URL: the option (of DynamoDB's own services), then the service's variable, then the one for all
---- services, then the profile's [services] section, then the profile.
+--- A configured endpoint URL: the option (of DynamoDB's own services), then the service's variable, then the one for
+--- all services, then the profile's [services] section, then the profile.
 --- Source: AWS SDKs and Tools Reference Guide, "Service-specific endpoints".
 ---@param options table
 ---@param environment table<string, string>

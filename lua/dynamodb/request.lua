@@ -356,8 +356,8 @@ end
 ---@param params table        as DynamoDB names them, values as Lua has them; not changed
 ---@param options table       timeout, deadline, retry_ambiguous
 ---@param built table?        by who built it: `resend` (may the transport?), `repeatable` (may the policy?),
----                           `retry_ambiguous`, `max_attempts`, `was_applied`, `body` (instead of `params`), `arn` (what
----                           that is about), `raw` (the answer's body is wanted as it is)
+---                           `retry_ambiguous`, `max_attempts`, `was_applied`, `body` (instead of `params`), `arn`
+---                           (what that is about), `raw` (the answer's body is wanted as it is)
 ---@return table|string|nil value
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?

@@ -7,9 +7,9 @@ local failure = require "dynamodb.credentials.failure"
 -- A provider whose answers are scripted: a lifetime in seconds, false (it fails), "final", or nil (it does not exist).
 -- The last one is repeated. Each takes `delay` seconds.
 local function source(script, options)
-  local self = { calls = 0, delay = 0 }
-  for name, value in pairs(options or {}) do self[name] = value end
-  function self:get(runtime, deadline)
+  local made = { calls = 0, delay = 0 }
+  for name, value in pairs(options or {}) do made[name] = value end
+  function made:get(runtime, deadline)
     self.calls = self.calls + 1
     local number = self.calls
     runtime:sleep(deadline and math.min(self.delay, deadline - runtime:now()) or self.delay)
@@ -25,7 +25,7 @@ local function source(script, options)
       expires = what ~= math.huge and runtime:time() + what or nil, source = "the script",
     }
   end
-  return self
+  return made
 end
 
 local function new(script, options)
@@ -250,7 +250,9 @@ describe("a batch in which credentials expire", function()
       for id in request.body:gmatch '"pk":{"S":"(%d+)"}' do written[id] = (written[id] or 0) + 1 end
       return { body = "{}", delay = 0.4 }
     end }
-    local db = dynamodb.connect { region = "eu-west-1", runtime = runtime, access_key_id = "x", secret_access_key = "x" }
+    local db = dynamodb.connect {
+      region = "eu-west-1", runtime = runtime, access_key_id = "x", secret_access_key = "x",
+    }
     db.provider = cached.new(source { 3600 })
     local items = {}
     for i = 1, 200 do items[i] = { pk = tostring(i) } end

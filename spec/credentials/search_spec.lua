@@ -40,11 +40,12 @@ describe("the search for credentials", function()
   end)
 
   it("goes on after a profile that says nothing about credentials", function()
-    local _, err = find({ HOME = "/h", AWS_EC2_METADATA_DISABLED = "true" }, { ["/h/.aws/config"] = "[default]\nx = y" })
+    local _, err = find({ HOME = "/h", AWS_EC2_METADATA_DISABLED = "true" },
+      { ["/h/.aws/config"] = "[default]\nx = y" })
     assert.equal("no AWS credentials; searched: the options of connect, the environment (AWS_ACCESS_KEY_ID, "
-      .. "AWS_SECRET_ACCESS_KEY), a web identity token (AWS_WEB_IDENTITY_TOKEN_FILE), profile \"default\", the container "
-      .. "(AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_CREDENTIALS_FULL_URI), EC2 instance metadata (switched "
-      .. "off by AWS_EC2_METADATA_DISABLED)", err.message)
+      .. "AWS_SECRET_ACCESS_KEY), a web identity token (AWS_WEB_IDENTITY_TOKEN_FILE), profile \"default\", the "
+      .. "container (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_CREDENTIALS_FULL_URI), EC2 instance "
+      .. "metadata (switched off by AWS_EC2_METADATA_DISABLED)", err.message)
   end)
 
   it("stops at a profile that does not exist, and says who named it", function()

@@ -6,7 +6,8 @@ local fake = require "dynamodb.runtime.fake"
 local process = require "spec.support.process"
 
 local NOW = 1700000000 -- 2023-11-14T22:13:20Z
-local PORTAL = "GET portal.sso.eu-central-1.amazonaws.com/federation/credentials?account_id=123456789012&role_name=My%20Role"
+local PORTAL = "GET portal.sso.eu-central-1.amazonaws.com/federation/credentials?account_id=123456789012"
+  .. "&role_name=My%20Role"
 local OIDC = "POST oidc.eu-central-1.amazonaws.com/token"
 local GIVEN = { body = '{"roleCredentials":{"accessKeyId":"AK","secretAccessKey":"SECRET12","sessionToken":"T",'
   .. '"expiration":1700006400000}}' }
@@ -138,7 +139,8 @@ describe("SSO", function()
     ["a client that is registered no longer"] = {
       token("2023-11-14T22:00:00Z", { registrationExpiresAt = "2023-01-01T00:00:00Z" }), {}, "has expired" },
     ["a refusal to refresh"] = { token "2023-11-14T22:00:00Z",
-      { [OIDC] = { { status = 400, body = '{"error":"invalid_grant"}' } } }, "HTTP 400, invalid_grant; run aws sso login" },
+      { [OIDC] = { { status = 400, body = '{"error":"invalid_grant"}' } } },
+      "HTTP 400, invalid_grant; run aws sso login" },
     ["a token that is not taken"] = { token "2023-11-15T06:00:00Z",
       { [PORTAL] = { { status = 401, body = '{"message":"Session token not found"}' } } }, "run aws sso login" },
   } do

@@ -16,8 +16,8 @@ local function answer(fields)
 end
 
 local function refusal(status, code, message)
-  return { status = status, body = ("<ErrorResponse><Error><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>")
-    :format(code, message) }
+  local body = "<ErrorResponse><Error><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>"
+  return { status = status, body = body:format(code, message) }
 end
 
 local function find(config, fields)
@@ -45,8 +45,8 @@ describe("a role's credentials", function()
     local found, _, runtime = find("[default]\n" .. ROLE .. "source_profile = base\n[profile base]\n" .. KEYS)
     assert.same({ "AKROLE", "a&b<c+", "TOKEN", "123456789012", 1700006400 }, { found.access_key_id,
       found.secret_access_key, found.session_token, found.account_id, found.expires })
-    assert.equal('profile "default" (role arn:aws:iam::123456789012:role/r), assumed with credentials from profile "base"',
-      found.source)
+    assert.equal('profile "default" (role arn:aws:iam::123456789012:role/r), assumed with credentials from profile '
+      .. '"base"', found.source)
     assert.same({
       Action = "AssumeRole", Version = "2011-06-15", RoleArn = "arn:aws:iam::123456789012:role/r",
       RoleSessionName = "dynamodb-lua-1700000000",
@@ -67,7 +67,8 @@ mfa_serial = arn:aws:iam::1:mfa/me
     end } })
     assert.equal("arn:aws:iam::1:mfa/me", asked)
     assert.same({
-      Action = "AssumeRole", Version = "2011-06-15", RoleArn = "arn:aws:iam::123456789012:role/r", RoleSessionName = "me",
+      Action = "AssumeRole", Version = "2011-06-15", RoleArn = "arn:aws:iam::123456789012:role/r",
+      RoleSessionName = "me",
       ExternalId = "a/b", DurationSeconds = "900", SerialNumber = "arn:aws:iam::1:mfa/me", TokenCode = "123456",
     }, form(runtime.requests[1]))
   end)
@@ -97,7 +98,8 @@ mfa_serial = arn:aws:iam::1:mfa/me
 
   it("come with the environment's, if the profile says so", function()
     local found, _, runtime = find("[default]\n" .. ROLE .. "credential_source = Environment\n", {
-      variables = { AWS_ACCESS_KEY_ID = "AKENV", AWS_SECRET_ACCESS_KEY = "ENVSECRET" }, options = { profile = "default" },
+      variables = { AWS_ACCESS_KEY_ID = "AKENV", AWS_SECRET_ACCESS_KEY = "ENVSECRET" },
+      options = { profile = "default" },
     })
     assert.equal("AKROLE", found.access_key_id)
     assert.matches("Credential=AKENV/", credentials.header(runtime.requests[1], "authorization"), 1, true)

@@ -7,7 +7,7 @@ local files = {}
 local ENOENT, ENOTDIR = 2, 20
 
 ---@class dynamodb.SharedConfig
----@field profiles table<string, table<string, string>>        properties by profile; the names of properties in lower case
+---@field profiles table<string, table<string, string>>    properties by profile; their names are in lower case
 ---@field sso_sessions table<string, table<string, string>>
 ---@field services table<string, table<string, table<string, string>>>    by section, service and property
 

@@ -47,7 +47,8 @@ local function sso_step(shared, name, properties)
   if not account and not session_name then return nil, "`sso_account_id` and `sso_role_name` are missing" end
   for _, needed in ipairs { "sso_region", "sso_start_url" } do
     if not given(session, needed) then
-      return nil, ("`%s` is missing%s"):format(needed, session_name and " in [sso-session " .. session_name .. "]" or "")
+      local where = session_name and (" in [sso-session %s]"):format(session_name) or ""
+      return nil, ("`%s` is missing%s"):format(needed, where)
     end
   end
   return { kind = "sso", profile = name, properties = properties, session = session }

@@ -168,9 +168,10 @@ local plain = {}
 ---                         max_idle = 50, max_age = 600 (seconds); proxies (see dynamodb.runtime.proxy)
 ---@return dynamodb.Runtime
 function plain.new(options)
-  local settings, proxies = {}, nil
+  local settings = {}
   for name, value in pairs(options or {}) do settings[name] = value end
-  proxies, settings.proxies = settings.proxies, nil
+  local proxies = settings.proxies
+  settings.proxies = nil
   local pool = curl.pool(settings)
   -- The clocks stand apart so that a spec can make them jump.
   local self = setmetatable({

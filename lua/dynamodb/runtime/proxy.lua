@@ -23,7 +23,7 @@ local function parse(text)
   local parsed, message = url.parse("http://" .. rest)
   if not parsed then return nil, message end
   scheme = scheme:lower()
-  local has_port = rest:find("^%[?[^/%]]*%]?:%d+/?") ~= nil
+  local has_port = (rest:match("^%[[^%]]*%](.*)$") or rest:match("^[^:/]*(.*)$")):sub(1, 1) == ":"
   return ("%s://%s%s:%d"):format(scheme, user or "", parsed.host, has_port and parsed.port or PORTS[scheme])
 end
 
