@@ -3,6 +3,7 @@ local core = require "dynamodb.core"
 local credentials = require "spec.support.credentials"
 local dynamodb = require "dynamodb"
 local fake = require "dynamodb.runtime.fake"
+local lfs = require "lfs"
 local process = require "spec.support.process"
 
 local NOW = 1700000000 -- 2023-11-14T22:13:20Z
@@ -102,9 +103,7 @@ describe("SSO", function()
     assert.same({ "fresh-token", "next-refresh", "2023-11-15T06:13:20Z", "client-secret" },
       { file.accessToken, file.refreshToken, file.expiresAt, file.clientSecret })
     assert.equal("kept", file.unknown[1])
-    local pipe = io.popen("stat -c %a " .. home .. "/.aws/" .. token_path "dev")
-    assert.equal("600", pipe:read())
-    pipe:close()
+    assert.equal("rw-------", lfs.attributes(home .. "/.aws/" .. token_path "dev", "permissions"))
   end)
 
   it("uses a token to its end when it cannot be refreshed", function()
