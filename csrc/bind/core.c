@@ -7,6 +7,7 @@
 #include "decode.h"
 #include "digests.h"
 #include "encode.h"
+#include "expression.h"
 #include "options.h"
 #include "retry.h"
 #include "seal.h"
@@ -33,6 +34,7 @@ static int build_module (lua_State *L) {
   retry_register(L);
   bytes_register(L);
   digests_register(L);
+  expression_register(L);
   transaction_register(L);
   batch_register(L);
   bucket_register(L);

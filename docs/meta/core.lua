@@ -295,6 +295,37 @@ function batch:leftovers() end
 --- Frees what it holds; the collector does the same. Closing twice is allowed.
 function batch:close() end
 
+---@alias dynamodb.TokenKind
+---| "name"       of an attribute, as it stands in the text
+---| "alias"      "#name"
+---| "value"      ":value"
+---| "position"   the digits of "[0]"
+---| "function"   a name before a parenthesis
+---| "keyword"    a word where no operand can stand, and NOT; known ones in capitals
+---| "operator"   = <> < <= > >= + -
+---| "dot"
+---| "comma"
+---| "open"
+---| "close"
+
+--- The tokens of an expression text. Words are told apart by where they stand, so that an attribute may be called like
+--- a keyword; the grammar is the service's. Literals, characters without a meaning and what does not balance are
+--- refused.
+---@param text string
+---@param kind "condition"|"update"
+---@return table? tokens      { kind, text, position, kind, text, position, … }; positions are bytes, from 1
+---@return string? message    "position 5: …"
+function core.expression_tokens(text, kind) end
+
+--- How many operators and functions an expression text has, as the quota of 300 counts them: not the assignments of an
+--- update, nor its clauses, nor the AND of a BETWEEN.
+---@param text string
+---@param kind "condition"|"update"
+---@param limit integer
+---@return integer? count
+---@return integer|string|nil beyond    position of the first one that is too many; without a count, what is wrong
+function core.expression_operators(text, kind, limit) end
+
 --- The CRC-32 of the wire (zlib's), as in the x-amz-crc32 header.
 ---@param bytes string
 ---@return integer
@@ -364,8 +395,8 @@ function core.seal(bytes, context, keys) end
 function core.unseal(text, context, keys) end
 
 ---@class dynamodb.Bucket
---- A token bucket of capacity units a second, that may owe: a request is charged what it will probably cost, and settled
---- when that is known. It starts with one second's worth and never holds more.
+--- A token bucket of capacity units a second, that may owe: a request is charged what it will probably cost, and
+--- settled when that is known. It starts with one second's worth and never holds more.
 local bucket = {}
 
 --- A token bucket.

@@ -1,18 +1,24 @@
 --- A client: what was configured at connect, and `call` for every operation of the API.
+local admin = require "dynamodb.admin.ensure"
 local batch = require "dynamodb.batch"
 local core = require "dynamodb.core"
+local cursors = require "dynamodb.cursor"
 local config = require "dynamodb.config"
 local endpoint = require "dynamodb.endpoint"
 local errors = require "dynamodb.error"
+local explain = require "dynamodb.explain"
 local model = require "dynamodb.model"
 local option_rules = require "dynamodb.options"
 local parallel = require "dynamodb.parallel"
+local partiql = require "dynamodb.partiql"
 local request = require "dynamodb.request"
 local setup = require "dynamodb.setup"
 local table_module = require "dynamodb.table"
+local tables = require "dynamodb.admin.tables"
 local transaction = require "dynamodb.transaction"
 local usage = require "dynamodb.usage"
 local version = require "dynamodb.version"
+local waiters = require "dynamodb.admin.waiters"
 local whoami = require "dynamodb.whoami"
 
 local client_methods = {}
@@ -26,6 +32,9 @@ local client_mt = { __name = "dynamodb.Client", __index = client_methods }
 ---@field region dynamodb.Setting?
 ---@field provider table?           of credentials
 ---@field values userdata?          core.options: how values are written and read
+---@field rounds_numbers boolean     are decoded numbers not what they were on the wire?
+---@field cursor_keys string[]?
+---@field in_lambda boolean
 ---@field strict boolean
 ---@field limits boolean            refuse what is surely over a quota
 ---@field timeout number|false      seconds for one call in all
@@ -35,6 +44,7 @@ local client_mt = { __name = "dynamodb.Client", __index = client_methods }
 ---@field random (fun(): number)?     where jitter comes from, if not from the system
 ---@field problem string?            what is wrong with the environment or the files; every call says so
 ---@field hooks table<string, function>
+---@field explained dynamodb.ExplainedRequest[]?    while it only explains
 ---@field user_agent string
 ---@field max_response integer      bytes
 
@@ -72,6 +82,7 @@ local OPTIONS = {
   limits = "boolean",
   retry_ambiguous = "boolean",
   retry = "table",
+  cursor_keys = "table",
   before_send = "function",
   after_response = "function",
   on_retry = "function",
@@ -215,6 +226,7 @@ local function connect(options)
     local _, message = endpoint.parse(options.endpoint)
     if message then usage.raise("connect: endpoint " .. message) end
   end
+  if options.cursor_keys then cursors.check_keys(options.cursor_keys, "connect: cursor_keys") end
   local environment = config.snapshot()
   local policy, problem = retry_policy(options, environment)
   local given = {}
@@ -236,13 +248,15 @@ local function connect(options)
     endpoints = {}, -- parsed, by service and account; filled as they are needed
     provider = choose_provider(options),
     values = value_options(options),
+    rounds_numbers = options.numbers == "native" or options.numbers == "string",
+    cursor_keys = options.cursor_keys,
+    in_lambda = environment.AWS_LAMBDA_FUNCTION_NAME ~= nil,
     strict = options.strict ~= false,
     limits = options.limits ~= false,
     timeout = options.timeout == nil and 30 or options.timeout,
     capacity = options.capacity or "total",
     retry_ambiguous = options.retry_ambiguous or false,
     app_id = options.app_id,
-    is_lambda = environment.AWS_LAMBDA_FUNCTION_NAME ~= nil,
     max_response = options.max_response or MAX_RESPONSE,
     given_runtime = options.runtime,
     transport = { -- completed from the files
@@ -413,10 +427,95 @@ end
 ---@param name string       name or ARN
 ---@param schema table?     partition and sort (names), types (`{ pk = "S" }`), indexes (`{ GSI1 = { partition = "a" }
 ---                         }`), retry_ambiguous (for the table's writes), version (the attribute that holds an item's
----                         version: every write through the table checks it and moves it on)
+---                         version: every write through the table checks it and moves it on), stamps (true: every
+---                         write through the table sets createdAt and updatedAt; or `{ created = "…", updated = "…" }`
+---                         for other names, or for one of them); or the table's whole spec, as `create_table` takes it
 ---@return dynamodb.Table
 function client_methods:table(name, schema)
   return table_module.new(self, name, schema)
+end
+
+--- Makes a table and waits until it is ACTIVE.
+---
+--- ```lua
+--- local orders = assert(db:create_table {
+---   name = "orders", partition = "pk", sort = "sk", types = { total = "N" },
+---   indexes = { by_total = { partition = "pk", sort = "total", kind = "local" }, GSI1 = { partition = "GSI1PK" } },
+---   billing = { read = 5, write = 5 }, stream = "NEW_AND_OLD_IMAGES", ttl = "expires", tags = { stage = "prod" },
+--- })
+--- ```
+---@param spec dynamodb.TableSpec
+---@param options table?         wait (false: do not), timeout (seconds in all; 600, false for none), deadline (on
+---                              db:now())
+---@return dynamodb.Table? table
+---@return dynamodb.Error?       code ResourceInUseException if there is one of this name; DeadlineExceeded or
+---                              WaitFailed, with `state`, if it does not become ACTIVE
+---@return dynamodb.Meta?
+function client_methods:create_table(spec, options)
+  return admin.create(self, spec, options)
+end
+
+--- Makes a table, or changes the one that is there to what the spec says, and waits until that is done. Done again, it
+--- changes nothing. What the spec does not mention stays as it is; an index is as the spec says, defaults and all.
+---
+--- Another program may do the same at the same time: what it has begun is waited for. Turning on the time to live is
+--- not waited for, since the service takes up to an hour for it.
+---@param spec dynamodb.TableSpec    raw is for a new table
+---@param options table?         plan (true: change nothing, return the steps), prune (true: indexes and tags that are
+---                              not in the spec are removed), replace_indexes (true: an index with another key or
+---                              projection is removed and made anew), wait (false: not for the last step), timeout
+---                              (seconds in all; 600, false for none), deadline (on db:now())
+---@return dynamodb.Table|dynamodb.Plan|nil table    with plan = true, the steps: `print(plan)`, `#plan == 0`
+---@return dynamodb.Error?       code ImpossibleChange with `problems`, before anything is changed, if the key, a local
+---                              index or, without replace_indexes, another index is not the wanted one; else with
+---                              `step`, what failed
+---@return dynamodb.Meta?        with `plan`, the steps that were taken
+function client_methods:ensure_table(spec, options)
+  return admin.ensure(self, spec, options)
+end
+
+--- Drops a table with all its items, and waits until it is gone.
+---@param name string        name or ARN
+---@param options table?     if_exists (true: that it is not there is no failure), wait (false: do not), timeout
+---                          (seconds in all; 600, false for none), deadline (on db:now())
+---@return true? deleted
+---@return dynamodb.Error?
+---@return dynamodb.Meta?
+function client_methods:delete_table(name, options)
+  return tables.delete(self, name, options)
+end
+
+--- The names of the account's tables: `for name in db:tables { prefix = "app-" } do`. A failure is raised there as
+--- error object; `:next()` returns it, and so does `:all()`, which gives a list.
+---@param options table?     prefix, page_size (names a request, up to 100), timeout (seconds in all; none, but each
+---                          request has the client's), deadline (on db:now())
+---@return dynamodb.TableNames
+function client_methods:tables(options)
+  return tables.list(self, options)
+end
+
+--- Waits until something has the state that is wanted. The first look is at once, the next ones after delays from 0.2
+--- to 10 seconds.
+---
+--- | what | of | until |
+--- | --- | --- | --- |
+--- | `active`, `gone` | table | it is ACTIVE; it is not there any more |
+--- | `index` | table | its index is ACTIVE and filled; option `index`: the name |
+--- | `ttl` | table | its time to live is ENABLED (up to an hour) |
+--- | `stream` | table | it has a stream and is ACTIVE |
+--- | `pitr` | table | point-in-time recovery is ENABLED |
+--- | `kinesis` | table | a Kinesis destination is ACTIVE; option `stream`: its ARN, else any |
+--- | `insights` | table | contributor insights are ENABLED; option `index`: of an index |
+--- | `export`, `import`, `bulk` | ARN | it is COMPLETED |
+--- | `backup` | ARN | it is AVAILABLE |
+---@param what string        what is waited for, of the first column
+---@param of string          a table's name, or an ARN
+---@param options table?     timeout (seconds in all; 600, false for none), deadline (on db:now()), index, stream
+---@return any value         what was looked at, as DynamoDB describes it; true if it is gone
+---@return dynamodb.Error?   code WaitFailed if it cannot come to that state any more, DeadlineExceeded if it takes too
+---                          long; both with `state`, the last one seen
+function client_methods:wait(what, of, options)
+  return waiters.wait(self, what, of, options, "db:wait")
 end
 
 --- Runs functions at the same time and waits for all of them: while one waits for an answer, the others go on. They
@@ -434,7 +533,9 @@ end
 ---@return table values     the first result of each function, nil where there was none
 ---@return table? errs      nil if no function returned an error; else errs[i] is the one of functions[i]
 function client_methods:parallel(functions, options)
-  return parallel.run(self:runtime(), functions, options)
+  local runtime = self:runtime()
+  if self.explained then runtime = {} end -- one by one: while one asks for keys, the others would be sent
+  return parallel.run(runtime, functions, options)
 end
 
 --- Up to 100 writes on different items that all happen or none of them does. The function adds them to the transaction
@@ -464,6 +565,68 @@ end
 ---@return dynamodb.Meta?
 function client_methods:transact_get(f, options)
   return transaction.get(self, f, options)
+end
+
+--- Executes one PartiQL statement. A SELECT gives its items one by one, over as many pages as there are: `for item in
+--- db:execute("SELECT * FROM users WHERE pk = ?", { "USER#1" }) do`; nothing is sent before the first one is asked for.
+--- Any other statement is executed at once, and is not sent again by itself when it is unknown whether it was applied.
+---
+--- | option | meaning |
+--- | --- | --- |
+--- | `limit` | of a SELECT: items to give out at most |
+--- | `page_size` | of a SELECT: items that a request reads at most (DynamoDB's Limit); 1 MB by default |
+--- | `consistent` | of a SELECT: boolean |
+--- | `capacity` | "total", "indexes" or "none" |
+--- | `timeout`, `deadline` | seconds for all of it, or a time on `db:now()` |
+--- | `retry_ambiguous` | `true`: a write is sent again also when it may have been applied |
+---@param statement string    up to 8,192 characters
+---@param parameters any[]?   a list of values, one for each `?`
+---@param options table?
+---@return dynamodb.StatementResults|table[]|true|nil result    of a SELECT; else true, or with RETURNING the items
+---@return dynamodb.Error?    of a statement that is no SELECT
+---@return dynamodb.Meta?
+function client_methods:execute(statement, parameters, options)
+  return partiql.execute(self, statement, parameters, options)
+end
+
+--- Executes many PartiQL statements, 25 to a request: all of them read one item each, or all of them write. What the
+--- service throttles is sent again until it is done. Writes of one item have no order among each other.
+---@param statements table[]    a list of `{ statement, parameters }`
+---@param options table?        consistent (boolean, of reads), capacity, timeout (seconds in all; none by default),
+---                             deadline, stall (seconds without any progress until it gives up; 60), retry_ambiguous
+---@return dynamodb.StatementReport? report    only if all of it is done; `results[i]` is the item of statement i, false
+---                             if there is none, and true for a write
+---@return dynamodb.Error?      else: code Incomplete, with `report`; in it `failures` and `leftovers`, each with the
+---                             `index` of its statement
+function client_methods:execute_batch(statements, options)
+  return partiql.execute_batch(self, statements, options)
+end
+
+--- Executes up to 100 PartiQL statements of which all happen or none of them does: all of them read one item each, or
+--- all of them write or check (EXISTS). They are sent with a token, so that repeating them after a lost answer does no
+--- harm.
+---@param statements table[]    a list of `{ statement, parameters }`
+---@param options table?        token (1 to 36 characters), capacity, timeout (seconds), deadline
+---@return table[]|true|nil result    the items, false for one that is not there; true for writes
+---@return dynamodb.Error?      TransactionCanceledException has `reasons`, one for each statement in order: `{ code =
+---                             "None", message =, item =, statement = }`
+---@return dynamodb.Meta?
+function client_methods:execute_transaction(statements, options)
+  return partiql.execute_transaction(self, statements, options)
+end
+
+--- The requests that a function of the program's would make, as DynamoDB gets them; none of them is sent. Each call
+--- inside of it returns an error of the code Explained, and where the function raises that, it has ended; what else it
+--- raises is raised. The keys of a table that was declared without them are really asked for. `tostring` of the list,
+--- or of one request, is for people: JSON in lines, and expressions with their names and values put in.
+---
+--- ```lua
+--- print(db:explain(function() users:update(key, { add = { visits = 1 } }) end))
+--- ```
+---@param f fun()       runs at once; it must wait for nothing but the client's calls
+---@return dynamodb.ExplainedRequest[] requests    `{ operation =, service =, target =, body = "…" }`
+function client_methods:explain(f)
+  return explain.run(self, f)
 end
 
 --- Closes the connections that the client opened itself. The client cannot be used any more; closing twice is allowed.

@@ -3,6 +3,7 @@
 --- after each attempt whether there is another one.
 local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
+local explain = require "dynamodb.explain"
 local expression = require "dynamodb.expression"
 local hooks = require "dynamodb.hooks"
 local repeat_safe = require "dynamodb.repeat_safe"
@@ -55,7 +56,7 @@ end
 ---@param spec table?    nil for an operation that the model does not know: plain JSON
 ---@param params table
 ---@return string
-local function encode(client, operation, spec, params)
+function request.encode(client, operation, spec, params)
   if next(params) == nil then return "{}" end
   if not spec then
     local ok, body = pcall(core.json_encode, params)
@@ -159,7 +160,7 @@ local function attempt(client, call, trip)
   local signer = signer_for(client, credentials, region)
   local signing_time = call.policy:signing_time(runtime:time())
   local head = signer:head(target.authority, call.target, call.body, signing_time, call.invocation_id,
-    sdk_request(call, now, signing_time), client.user_agent, client.is_lambda and PLAIN .. trace.header() or PLAIN,
+    sdk_request(call, now, signing_time), client.user_agent, client.in_lambda and PLAIN .. trace.header() or PLAIN,
     target.path)
   hooks.tell(client, "before_send", call)
   trip.sent_at, trip.started = runtime:time(), runtime:now()
@@ -357,7 +358,8 @@ end
 ---@param options table       timeout, deadline, retry_ambiguous
 ---@param built table?        by who built it: `resend` (may the transport?), `repeatable` (may the policy?),
 ---                           `retry_ambiguous`, `max_attempts`, `was_applied`, `body` (instead of `params`), `arn`
----                           (what that is about), `raw` (the answer's body is wanted as it is)
+---                           (what that is about), `raw` (the answer's body is wanted as it is), `needed` (sent also
+---                           while the client only explains)
 ---@return table|string|nil value
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
@@ -379,7 +381,7 @@ function request.perform(client, operation, spec, params, options, built)
     target = spec and spec.target or "DynamoDB_20120810." .. operation,
     table = type(params.TableName) == "string" and params.TableName or nil,
     arn = built.arn or resource.arn(operation, params),
-    body = built.body or encode(client, operation, spec, params),
+    body = built.body or request.encode(client, operation, spec, params),
     raw = built.raw,
     deadline = deadline,
     invocation_id = core.uuid(),
@@ -395,10 +397,16 @@ function request.perform(client, operation, spec, params, options, built)
     proves_itself = operation == "PutItem" and params.ReturnValues == nil,
     was_applied = built.was_applied,
   }
+  if client.explained and not built.needed then return nil, explain.note(client, call) end
   if client.problem then
     return nil, conclude(call, errors.new { code = "ConfigurationError", message = client.problem })
   end
-  local value, err, answer = run(client, call)
+  local value, err, answer
+  if client.explained then
+    value, err, answer = explain.aside(client, run, call)
+  else
+    value, err, answer = run(client, call)
+  end
   if err then return nil, err end
   return value, nil, {
     attempts = call.attempts,

@@ -1,6 +1,6 @@
 --- Credentials out of the documents in which AWS's sources give them.
 local static = require "dynamodb.credentials.static"
-local timestamp = require "dynamodb.timestamp"
+local time = require "dynamodb.time"
 
 local document = {}
 
@@ -13,11 +13,19 @@ function document.text(given, name)
   return type(value) == "string" and value ~= "" and value or nil
 end
 
---- When credentials expire: a timestamp, or milliseconds since 1970.
+--- A point in time: a text of ISO 8601, or milliseconds since 1970.
 ---@param value any
----@return number?
-local function expiry(value)
-  return type(value) == "number" and value / 1000 or timestamp.parse(value)
+---@return number?    seconds since 1970
+function document.time(value)
+  if type(value) == "number" then return value / 1000 end
+  return (time.parse(type(value) == "string" and value:gsub("UTC$", "Z") or value)) -- as older releases of the CLI wrote
+end
+
+--- A point in time as the AWS CLI writes it.
+---@param seconds number    since 1970
+---@return string           "2026-11-22T22:05:03Z"
+function document.text_of_time(seconds)
+  return (time.iso(seconds):gsub("%.%d+Z$", "Z"))
 end
 
 ---@param given any          a decoded document
@@ -36,7 +44,7 @@ function document.credentials(given, names, source)
     secret_access_key = given[names.secret],
     session_token = document.text(given, names.token),
     account_id = names.account and document.text(given, names.account),
-    expires = expiry(expires),
+    expires = document.time(expires),
   }
   if not found.expires and (type(expires) == "string" or type(expires) == "number") then
     return nil, names.expires .. " is not a point in time"

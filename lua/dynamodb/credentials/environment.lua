@@ -2,7 +2,7 @@
 --- Source: AWS SDKs and Tools Reference Guide, "AWS access keys"; AWS_SECURITY_TOKEN is the old name of the token.
 local failure = require "dynamodb.credentials.failure"
 local static = require "dynamodb.credentials.static"
-local timestamp = require "dynamodb.timestamp"
+local time = require "dynamodb.time"
 
 local environment_methods = {
   place = "the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)",
@@ -32,7 +32,7 @@ function environment_methods:get()
   }
   local message, expiration = static.problem(given), environment.AWS_CREDENTIAL_EXPIRATION
   if expiration then
-    given.expires = timestamp.parse(expiration)
+    given.expires = time.parse(expiration)
     if not given.expires then message = message or "AWS_CREDENTIAL_EXPIRATION is not a point in time" end
   end
   if message then return failure("the environment's AWS credentials: " .. message) end

@@ -6,7 +6,6 @@ local failure = require "dynamodb.credentials.failure"
 local files = require "dynamodb.config.files"
 local http = require "dynamodb.credentials.http"
 local service = require "dynamodb.credentials.service"
-local timestamp = require "dynamodb.timestamp"
 local token_file = require "dynamodb.credentials.token_file"
 
 local login_methods = {}
@@ -107,7 +106,7 @@ local function refresh(self, runtime, token, deadline)
   local old = type(token.accessToken) == "table" and token.accessToken or {}
   token.accessToken = {
     accessKeyId = found.access_key_id, secretAccessKey = found.secret_access_key, sessionToken = found.session_token,
-    accountId = document.text(old, "accountId"), expiresAt = timestamp.format(runtime:time() + given.expiresIn),
+    accountId = document.text(old, "accountId"), expiresAt = document.text_of_time(runtime:time() + given.expiresIn),
   }
   token.refreshToken = document.text(given, "refreshToken") or token.refreshToken
   token.idToken = document.text(given, "idToken") or token.idToken

@@ -7,7 +7,6 @@ local failure = require "dynamodb.credentials.failure"
 local files = require "dynamodb.config.files"
 local http = require "dynamodb.credentials.http"
 local service = require "dynamodb.credentials.service"
-local timestamp = require "dynamodb.timestamp"
 local token_file = require "dynamodb.credentials.token_file"
 
 local sso_methods = {}
@@ -50,7 +49,7 @@ end
 ---@param token table
 ---@return boolean
 local function is_refreshable(self, token, now)
-  local registered_until = timestamp.parse(token.registrationExpiresAt)
+  local registered_until = document.time(token.registrationExpiresAt)
   return self.settings.session ~= nil and document.text(token, "refreshToken") ~= nil
     and document.text(token, "clientId") ~= nil and document.text(token, "clientSecret") ~= nil
     and (not registered_until or registered_until > now)
@@ -82,7 +81,7 @@ local function refresh(self, runtime, token, deadline)
   if not given or not document.text(given, "accessToken") or type(given.expiresIn) ~= "number" then
     return failure(self.place .. ": the answer to the refresh of the SSO token cannot be used")
   end
-  token.accessToken, token.expiresAt = given.accessToken, timestamp.format(runtime:time() + given.expiresIn)
+  token.accessToken, token.expiresAt = given.accessToken, document.text_of_time(runtime:time() + given.expiresIn)
   token.refreshToken = document.text(given, "refreshToken") or token.refreshToken
   token_file.write(self.path, token)
   return token
@@ -95,7 +94,7 @@ local function bearer(self, runtime, deadline)
   if not self.path then return failure(self.place .. ": HOME is not set, so there is no token file") end
   local token, message = token_file.read(self.path)
   if not token then return logged_out(self, message) end
-  local now, expires = runtime:time(), timestamp.parse(token.expiresAt)
+  local now, expires = runtime:time(), document.time(token.expiresAt)
   if not document.text(token, "accessToken") or not expires then
     return logged_out(self, "the token file " .. self.path .. " lacks accessToken or expiresAt")
   end
