@@ -18,7 +18,8 @@ end
 ---@return number?    seconds since 1970
 function document.time(value)
   if type(value) == "number" then return value / 1000 end
-  return (time.parse(type(value) == "string" and value:gsub("UTC$", "Z") or value)) -- as older releases of the CLI wrote
+  if type(value) == "string" then value = value:gsub("UTC$", "Z") end -- as older releases of the CLI wrote
+  return (time.parse(value))
 end
 
 --- A point in time as the AWS CLI writes it.
