@@ -45,7 +45,7 @@ for lua in 5.4 luajit 5.3; do
   ! command -v "$(interpreter "$lua")" > /dev/null || luas+=("$lua")
 done
 unit=() integration=()
-for spec in ${SPECS:-spec/*_spec.lua spec/integration/*_spec.lua}; do
+for spec in ${SPECS:-spec/*_spec.lua spec/credentials/*_spec.lua spec/integration/*_spec.lua}; do
   case $spec in spec/integration/*) integration+=("$spec") ;; *) unit+=("$spec") ;; esac
 done
 

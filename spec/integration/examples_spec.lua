@@ -52,6 +52,16 @@ describe("examples/", function()
     return output
   end
 
+  it("whoami.lua runs", function()
+    local code, output = process.run { process.lua, "examples/whoami.lua", env = {
+      AWS_REGION = "eu-west-1", AWS_ACCESS_KEY_ID = "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY = "hunter22hunter22",
+    } }
+    assert.equal(0, code)
+    assert.matches("region       eu-west-1 (AWS_REGION)", output, 1, true)
+    assert.matches("************MPLE (the environment)", output, 1, true)
+    assert.is_nil(output:find("hunter22", 1, true))
+  end)
+
   it("batch.lua runs", function()
     local output = start("examples/batch.lua", table_name)
     assert.matches("250 users written in %d+ requests", output)
