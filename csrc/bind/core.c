@@ -5,6 +5,7 @@
 #include "bytes.h"
 #include "decode.h"
 #include "encode.h"
+#include "http.h"
 #include "options.h"
 #include "retry.h"
 #include "shapes.h"
@@ -31,6 +32,7 @@ static int build_module (lua_State *L) {
   bytes_register(L);
   transaction_register(L);
   batch_register(L);
+  http_register(L);
   export_metatable(L, MT_LIST, "list_mt");
   export_metatable(L, MT_SET, "set_mt");
   export_metatable(L, MT_RAW, "raw_mt");

@@ -19,6 +19,7 @@ static const char *const metatable_names[MT_LAST] = {
   [MT_RETRY_CALL] = "dynamodb.retry_call",
   [MT_TRANSACTION] = "dynamodb.transaction",
   [MT_BATCH] = "dynamodb.batch",
+  [MT_HTTP] = "dynamodb.http",
 };
 
 Metatable state_kind (lua_State *L, const State *state, int index) {
