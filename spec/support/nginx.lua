@@ -1,6 +1,7 @@
 --- An nginx with its Lua, on a free port of loopback, in a directory of its own, for as long as a spec wants it.
 local process = require "spec.support.process"
 local socket = require "socket"
+local tls = require "spec.support.tls"
 
 local nginx = {}
 
@@ -131,6 +132,42 @@ function nginx.answer(connection)
   text = text or partial or ""
   local head, body = text:match "^(.-\r\n\r\n)(.*)$"
   return tonumber(text:match "^HTTP/1%.%d (%d+)"), body or "", head or text
+end
+
+--- Directives for a TLS server with a certificate of spec/support/tls.lua.
+---@param certificate string
+---@return string
+function nginx.certificate(certificate)
+  local base = tls.certificates() .. "/" .. certificate
+  return ("ssl_certificate %s.pem; ssl_certificate_key %s.key;"):format(base, base)
+end
+
+--- Directives that let a worker see variables of the spec's own environment.
+---@param ... string    names
+---@return string
+function nginx.pass(...)
+  return "env " .. table.concat({ ... }, "; env ") .. ";"
+end
+
+--- Lua that runs spec files inside, where a handler's code is wanted.
+---@param files string[]
+---@return string
+function nginx.busted(files)
+  local names = {}
+  for i, file in ipairs(files) do names[i] = ("%q"):format(file) end
+  return ('require "spec.support.nginx_busted" { %s }'):format(table.concat(names, ", "))
+end
+
+--- Waits until the spec files inside have ended, and fails with their output if one of them has failed.
+---@param seconds number
+function nginx_methods:assert_passed(seconds)
+  local passed, failed = process.await(seconds, function()
+    local counts = { self.child:output():match "\npassed=(%d+) failed=(%d+)" }
+    return counts[1] and counts or not self.child:alive() and {}
+  end), nil
+  passed, failed = (passed or {})[1], (passed or {})[2]
+  if tonumber(passed or 0) > 0 and failed == "0" then return end
+  error(("inside nginx:\n%s\n%s"):format(self.child:output(), self:log():sub(-2000)), 2)
 end
 
 --- Asks for a path and waits for the answer.
