@@ -9,6 +9,7 @@ local now = clock.now
 local running = coroutine.running
 local spawn, wait, kill = ngx.thread.spawn, ngx.thread.wait, ngx.thread.kill
 
+local TICK = 0.001    -- seconds; nginx's timers know no less
 local LEASE = 60      -- seconds after which a lock's owner without a deadline is taken for dead
 local LONGEST = 3600  -- seconds of one wait on a semaphore, which are repeated
 
@@ -16,14 +17,13 @@ local tasks = {}
 
 local function pack(...) return { n = select("#", ...), ... } end
 
---- Waits by nginx's timers for `seconds`, at least once. nginx reckons from the time of its last look at the clock.
+--- Waits by nginx's timers, a tick at least, so that others have a turn.
 ---@param seconds number
 function tasks.sleep(seconds)
   local due = now() + seconds
   repeat
-    ngx.update_time()
-    local left = due - now()
-    ngx.sleep(left > 0.001 and left or left > 0 and 0.001 or 0)
+    ngx.update_time() -- a timer begins when nginx last looked at the clock
+    ngx.sleep(math.max(due - now(), TICK))
   until now() >= due
 end
 
@@ -43,7 +43,7 @@ end
 function tasks.within(seconds, f, ...)
   local work = spawn(f, ...)
   ngx.update_time()
-  local alarm = spawn(ring, math.max(seconds, 0.001))
+  local alarm = spawn(ring, math.max(seconds, TICK))
   local ended = pack(wait(work, alarm))
   if ended[2] == EXPIRED then
     kill(work)
@@ -131,7 +131,7 @@ function lock_methods:acquire(deadline)
     end
     phase.check()
     ngx.update_time()
-    self.changed:wait(math.max(left, 0.001))
+    self.changed:wait(math.max(left, TICK))
   end
   self.owner, self.expires = running(), deadline or now() + LEASE
   return true
