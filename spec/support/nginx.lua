@@ -100,6 +100,10 @@ function nginx_methods:configure(options)
     connections = options.connections or 1024, main = options.main or "", http = options.http or "",
     server = options.server or "", listen = options.listen or "",
   }
+  -- What the spec wrote may name the directory.
+  for _, name in ipairs { "main", "http", "server" } do
+    values[name] = values[name]:gsub("%$directory", self.directory)
+  end
   write(self.directory .. "/nginx.conf", (CONFIG:gsub("%$(%l+)", values)))
 end
 
