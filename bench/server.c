@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS 64
+#define CONNECTIONS 256
 #define ANSWER (1 << 21)
 
 typedef struct Connection {

@@ -337,7 +337,7 @@ function core.header(head, name) end
 --- break in a header, two lengths, one that is not the body's), and names the part.
 ---@param method string        "POST"
 ---@param path string          with the query, encoded
----@param head string          every header as "Name: value\r\n", `Host` included; Content-Length is added if it has none
+---@param head string          every header as "Name: value\r\n", `Host` included; Content-Length is added if missing
 ---@param body string
 ---@param with_body boolean    is the body to follow the head in the same bytes?
 ---@return string

@@ -15,8 +15,8 @@ local SEND = [[
     if args.bundle then options.ca_bundle = "/some/bundle.pem" end
     local runtime = require("dynamodb.runtime.nginx").new(options)
     local request = {
-      method = args.body and "POST" or "GET", scheme = args.scheme or "https", host = args.host, port = tonumber(args.port),
-      head = "Host: " .. args.host .. "\r\n", body = args.body or "",
+      method = args.body and "POST" or "GET", scheme = args.scheme or "https", host = args.host,
+      port = tonumber(args.port), head = "Host: " .. args.host .. "\r\n", body = args.body or "",
     }
     for _ = 1, tonumber(args.times or 1) do
       local response, err = runtime:send(request)
@@ -60,7 +60,7 @@ describe("in nginx, a TLS peer", function()
   end)
 
   local refused = {
-    { "whose certificate is for another host", "other_host", "^CertificateError|false|.*for another name than localhost" },
+    { "whose certificate is for another host", "other_host", "^CertificateError|false|.*another name than localhost" },
     { "whose certificate has expired", "expired", "^CertificateError|false|certificate has expired" },
     { "whose authority is unknown", "stranger", "^CertificateError|false|unable to .*lua_ssl_trusted_certificate" },
     { "that only speaks TLS 1.1", "good", "^ConnectionError|false|.*handshake failed",
@@ -124,7 +124,7 @@ describe("in nginx, a name", function()
     local bare = nginx.start { server = SEND }
     finally(function() bare:stop() end)
     local _, text = bare:get "/send?host=dynamodb.example&scheme=http&port=80"
-    assert.matches('^ConfigurationError|false|no resolver defined to resolve "dynamodb.example"; .*resolver ADDRESS;', text)
+    assert.matches('^ConfigurationError|false|no resolver defined to resolve "dynamodb%.example"; .*resolver', text)
   end)
 
   it("is not waited for beyond connect_timeout when the name server is silent", function()

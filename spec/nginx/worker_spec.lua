@@ -166,7 +166,12 @@ describe("four nginx workers", function()
         -- Whatever is made at the first use is there to be copied.
         require("dynamodb.core").uuid()
       }
-    ]], server = [[ location /draw { content_by_lua_block { ngx.say(ngx.worker.pid()) for _ = 1, 25 do draw() end } } ]] }
+    ]], server = [[
+      location /draw { content_by_lua_block {
+        ngx.say(ngx.worker.pid())
+        for _ = 1, 25 do draw() end
+      } }
+    ]] }
     finally(function() self:stop() end)
     local seen, pids, count = {}, {}, 0
     -- Several at once, so that one worker does not take them all.
@@ -281,7 +286,10 @@ describe("in nginx's phase", function()
       http = ([[
         init_by_lua_block { %s }
         init_worker_by_lua_block { ngx.timer.at(0, function() %s end) %s }
-        upstream balanced { server 0.0.0.1; balancer_by_lua_block { %s require("ngx.balancer").set_current_peer("127.0.0.1", 9) } }
+        upstream balanced {
+          server 0.0.0.1;
+          balancer_by_lua_block { %s require("ngx.balancer").set_current_peer("127.0.0.1", 9) }
+        }
         server {
           listen unix:$directory/tls.sock ssl;
           ssl_certificate_by_lua_block { %s }

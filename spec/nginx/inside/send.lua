@@ -161,7 +161,7 @@ describe("a connection", function()
   end)
 
   for _, ending in ipairs { "close", "reset" } do
-    it("that ends (" .. ending .. ") without an answer is a ConnectionError, and the request may have arrived", function()
+    it(("that ends (%s) without an answer is a ConnectionError; the request may be there"):format(ending), function()
       serve { { { "read" }, { ending } } }
       assert_failed("ConnectionError", true, send())
       assert.equal(1, #peer:requests())
@@ -330,7 +330,7 @@ describe("time", function()
     assert.same({}, peer:events())
   end)
 
-  it("of a connection that is not answered is connect_timeout, or what the deadline leaves; nothing was sent", function()
+  it("for a connection is connect_timeout, or what the deadline leaves, and nothing was sent", function()
     runtime = runtimes.new { connect_timeout = 0.2 }
     serve { { { "stall" } } }
     assert_failed("Timeout", false, timed(0.2, { scheme = "https", host = "localhost" }))
