@@ -32,6 +32,7 @@ local dynamodb = {
 --- | `capacity` | "total", "indexes" or "none": what table operations report in `meta.capacity` |
 --- | `numbers` | "native" (floats, may round), "exact" (always boxed), "string"; default lossless |
 --- | `unsupported`, `empty_sets`, `empty_strings` | "error" or "skip"; "error", "omit", "null"; "keep", "null" |
+--- | `cursor_keys` | a list of secrets, 16 bytes or more, that sign cursors; the current one first, then older ones |
 --- | `max_response` | bytes that an answer may have; 32 MB |
 --- | `user_agent`, `app_id` | appended to the User-Agent |
 --- | `runtime` | how bytes move and time passes; libcurl by default |

@@ -134,6 +134,19 @@ describe("a condition as a table", function()
     assert.same({ [":0"] = 1, [":1"] = "1" }, params.ExpressionAttributeValues)
   end)
 
+  it("tells which attributes it mentions, by the first names of their paths", function()
+    local builder = expression.new()
+    builder:condition { z = 1 }
+    local _, top = builder:condition { a = 1, [dynamodb.path("b", "x", 1)] = e.gt(e.attr "c"), e.exists "d",
+      e.any { e = e.size(e.attr(dynamodb.path("f", "y"))), e.not_ { g = 1 }, "h.i < size(j)" } }
+    assert.same({ a = true, b = true, c = true, d = true, e = true, f = true, g = true, h = true, j = true }, top)
+  end)
+
+  it("has the name in messages that its writer gives it", function()
+    refuses("filter is empty", function() expression.new():condition({}, "filter") end)
+    refuses("filter, position 1: the text is empty", function() expression.new():condition("", "filter") end)
+  end)
+
   it("splits IN after 100 values", function()
     local values = {}
     for i = 1, 201 do values[i] = i end
@@ -157,7 +170,7 @@ describe("a condition as a table", function()
     refuses("where is empty", condition, {})
     refuses("where is empty", condition, e.any { {} })
     refuses("where must be a table or a text", condition, 3)
-    refuses("where is an empty text", condition, "  ")
+    refuses("where, position 1: the text is empty", condition, "  ")
     refuses("a value cannot be a condition", condition, dynamodb.set { "a" })
     refuses("write { name = e.eq", condition, e.eq(3))
     refuses("write { name = e.exists", condition, e.exists)
@@ -184,6 +197,15 @@ describe("an operator", function()
     refuses("attr: the attribute is a name", e.attr, 3)
   end)
 
+  it("is refused when it is misspelt, with the likely one", function()
+    refuses('unknown operator of dynamodb.expr "begin_with"; did you mean "begins_with"?',
+      function() return e.begin_with "x" end)
+    refuses('"beginswith"; did you mean "begins_with"?', function() return e.beginswith "x" end)
+    refuses('"in"; did you mean "in_"?', function() return e["in"] { 1 } end)
+    refuses('"like"; known are: all, any, attr, begins_with', function() return e.like "x" end)
+    refuses('unknown operator of dynamodb.expr "1"', function() return e[1] end)
+  end)
+
   it("is known by its metatable and reads as its name", function()
     assert.equal(core.operator_mt, getmetatable(e.eq(1)))
     assert.equal("dynamodb.expr.eq", tostring(e.eq(1)))
@@ -205,47 +227,6 @@ describe("a path", function()
     refuses("a position is a whole number from 1", dynamodb.path, "a", 0)
     refuses("a position is a whole number from 1", dynamodb.path, "a", 1.5)
     refuses("segment 2 must be a name or a position", dynamodb.path, "a", true)
-  end)
-end)
-
-describe("a text expression", function()
-  local function written(where, names, values)
-    local builder, params = expression.new(names, values), {}
-    params.text = builder:condition(where)
-    builder:finish(params)
-    return params
-  end
-
-  it("is passed as it is, its names and values with or without their sign", function()
-    assert.same({
-      text = "#s = :s AND total >= :min",
-      ExpressionAttributeNames = { ["#s"] = "status" },
-      ExpressionAttributeValues = { [":s"] = "open", [":min"] = false },
-    }, written("#s = :s AND total >= :min", { s = "status" }, { [":s"] = "open", min = false }))
-  end)
-
-  it("never meets the placeholders that are made", function()
-    local params = written({ "#0 = :0", a = 5 }, { ["0"] = "x" }, { ["0"] = "y" })
-    assert.equal("#1 = :1 AND (#0 = :0)", params.text)
-    assert.same({ ["#0"] = "x", ["#1"] = "a" }, params.ExpressionAttributeNames)
-    assert.same({ [":0"] = "y", [":1"] = 5 }, params.ExpressionAttributeValues)
-  end)
-
-  it("is not enclosed twice", function()
-    assert.equal("(a = b) AND attribute_exists(#0)", written({ "(a = b)", e.exists "c" }).text)
-    assert.equal("((a) OR (b)) AND attribute_exists(#0)", written({ "(a) OR (b)", e.exists "c" }).text)
-  end)
-
-  it("needs placeholders that can be ones", function()
-    refuses("cannot be a placeholder", expression.new, { ["a.b"] = "x" })
-    refuses("cannot be a placeholder", expression.new, nil, { "x" })
-    refuses('names has "s" twice', expression.new, { s = "x", ["#s"] = "x" })
-    refuses("names.s must be an attribute's name", expression.new, { s = 3 })
-    refuses("values must be a table", expression.new, nil, "x")
-  end)
-
-  it("is what names and values are for", function()
-    refuses("names and values belong to text expressions", written, { a = 1 }, nil, { min = 3 })
   end)
 end)
 
@@ -290,7 +271,7 @@ describe("an update as a table", function()
   it("refuses an empty change", function()
     refuses("changes are empty", update, {})
     refuses("changes are empty", update, { set = {}, remove = {} })
-    refuses("changes is an empty text", update, "")
+    refuses("changes, position 1: the text is empty", update, "")
   end)
 
   it("refuses an unknown action with the likely one", function()
@@ -336,7 +317,7 @@ describe("an update as a table", function()
     assert.is_false(safe { remove = { dynamodb.path("l", 1) } })
     assert.is_false(safe { set = { [dynamodb.path("l", 1)] = 1 } }, "beyond the end, SET appends")
     assert.is_false(safe { set = { a = e.attr "b", b = e.attr "a" } })
-    assert.is_false(select(2, expression.new(nil, { a = 1 }):update("SET a = :a", {})))
+    assert.is_false((select(2, expression.new(nil, { a = 1 }):update("SET a = :a", {}))))
   end)
 end)
 
@@ -360,5 +341,49 @@ describe("a projection", function()
     refuses("attributes must be a list of paths", projection, "a")
     refuses("attributes must be a list of paths, not a map", projection, { a = true })
     refuses("attributes[1] must be a path", projection, { 3 })
+  end)
+end)
+
+describe("an expression over a quota", function()
+  local function numbers(count)
+    local list = {}
+    for i = 1, count do list[i] = i end
+    return list
+  end
+
+  -- `count` conditions on one attribute, none equal to another.
+  local function inequalities(count)
+    local list = {}
+    for i = 1, count do list[i] = e.ne(i) end
+    return { a = e.all(list) }
+  end
+
+  it("is refused beyond 4096 bytes, by its name", function()
+    assert.truthy((condition { a = e.in_(numbers(600)) }))
+    refuses("where has 4156 bytes as an expression, and DynamoDB takes 4096", condition, { a = e.in_(numbers(700)) })
+    refuses("filter has 4156 bytes", function()
+      expression.new():condition({ a = e.in_(numbers(700)) }, "filter")
+    end)
+    local names, set = {}, {}
+    for i = 1, 900 do names[i], set["a" .. i] = "a" .. i, i end
+    refuses("attributes has ", projection, names)
+    refuses("changes has ", update, { set = set })
+  end)
+
+  it("is refused beyond 300 operators and functions", function()
+    assert.truthy((condition(inequalities(150))))
+    refuses("where has 301 operators and functions, and DynamoDB takes 300", condition, inequalities(151))
+  end)
+
+  it("may have as many assignments as fit: they are no operators", function()
+    local set = {}
+    for i = 1, 301 do set["a" .. i] = 0 end
+    assert.truthy((update { set = set }))
+  end)
+
+  it("is the service's business without limits", function()
+    local builder = expression.new(nil, nil, false)
+    assert.is_true(#builder:condition { a = e.in_(numbers(700)) } > 4096)
+    assert.truthy((builder:condition(inequalities(151))))
   end)
 end)

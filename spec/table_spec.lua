@@ -261,7 +261,7 @@ describe("Table:create", function()
     assert.same({ "DescribeTable", "PutItem", "PutItem" },
       { target(runtime, 1), target(runtime, 2), target(runtime, 3) })
     assert.same({ "pk" }, { sent(runtime).ExpressionAttributeNames["#0"] })
-    assert.same({ g = { partition = { "a", "b" }, sort = { "c" } } }, users.schema.indexes)
+    assert.same({ g = { kind = "global", partition = { "a", "b" }, sort = { "c" } } }, users.schema.indexes)
   end)
 
   it("describes and puts within one timeout", function()
@@ -419,9 +419,9 @@ describe("Table:delete", function()
     local users, runtime = new_table(KEYS, { { body = '{"Attributes":{"pk":{"S":"a"}}}' }, {}, {} })
     assert.same({ pk = "a" }, (users:delete(KEY, { where = "attribute_exists(pk)", returns = "ALL_OLD" })))
     local params = sent(runtime)
-    assert.same({ "attribute_exists(pk)", "ALL_OLD", "ALL_OLD" },
+    assert.same({ "attribute_exists(#0)", "ALL_OLD", "ALL_OLD" },
       { params.ConditionExpression, params.ReturnValues, params.ReturnValuesOnConditionCheckFailure })
-    assert.is_nil(params.ExpressionAttributeNames)
+    assert.same({ ["#0"] = "pk" }, params.ExpressionAttributeNames)
     assert.is_nil((users:delete(KEY, { returns = "ALL_OLD" })))
     assert.is_true((users:delete(KEY)))
     assert.is_true(runtime.requests[3].repeat_safe)

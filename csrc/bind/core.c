@@ -2,12 +2,15 @@
 ** dynamodb.core: puts the module together.
 */
 #include "batch.h"
+#include "bucket.h"
 #include "bytes.h"
 #include "decode.h"
 #include "encode.h"
+#include "expression.h"
 #include "http.h"
 #include "options.h"
 #include "retry.h"
+#include "seal.h"
 #include "shapes.h"
 #include "signer.h"
 #include "state.h"
@@ -30,8 +33,11 @@ static int build_module (lua_State *L) {
   signer_register(L);
   retry_register(L);
   bytes_register(L);
+  expression_register(L);
   transaction_register(L);
   batch_register(L);
+  bucket_register(L);
+  seal_register(L);
   http_register(L);
   export_metatable(L, MT_LIST, "list_mt");
   export_metatable(L, MT_SET, "set_mt");

@@ -17,6 +17,7 @@ static const char *const metatable_names[MT_LAST] = {
   [MT_BUFFER] = "dynamodb.buffer",
   [MT_RETRY] = "dynamodb.retry",
   [MT_RETRY_CALL] = "dynamodb.retry_call",
+  [MT_BUCKET] = "dynamodb.bucket",
   [MT_TRANSACTION] = "dynamodb.transaction",
   [MT_BATCH] = "dynamodb.batch",
   [MT_HTTP] = "dynamodb.http",

@@ -67,6 +67,10 @@ void digest_hex (const unsigned char *bytes, size_t len, char *out) {
   }
 }
 
+int digest_equal (const void *a, const void *b, size_t len) {
+  return CRYPTO_memcmp(a, b, len) == 0;
+}
+
 void digest_wipe (void *bytes, size_t len) {
   OPENSSL_cleanse(bytes, len);
 }

@@ -43,6 +43,9 @@ int hmac_sign (Hmac *h, const void *bytes, size_t len, unsigned char out[DIGEST_
 /* 2 × `len` characters of lower-case hexadecimal. */
 void digest_hex (const unsigned char *bytes, size_t len, char *out);
 
+/* Are they the same? Takes as long whatever they are. */
+int digest_equal (const void *a, const void *b, size_t len);
+
 /* Overwrites a secret in a way that the compiler cannot leave out. */
 void digest_wipe (void *bytes, size_t len);
 

@@ -296,7 +296,8 @@ static int read_framing (Http *h, char c) {
       return become(h, http_is_token((unsigned char)c), HTTP_TRAILER_NAME, bad_trailer);
     case HTTP_TRAILER_NAME:
       return http_is_token((unsigned char)c) ? 1 : become(h, c == ':', HTTP_TRAILER_VALUE, bad_trailer);
-    case HTTP_TRAILER_VALUE: return http_is_text((unsigned char)c) ? 1 : become(h, c == '\r', HTTP_TRAILER_LF, bad_trailer);
+    case HTTP_TRAILER_VALUE:
+      return http_is_text((unsigned char)c) ? 1 : become(h, c == '\r', HTTP_TRAILER_LF, bad_trailer);
     case HTTP_TRAILER_LF: return become(h, c == '\n', HTTP_TRAILER, bad_trailer);
     default: return become(h, c == '\n', HTTP_OVER, bad_trailer); /* HTTP_LAST_LF */
   }

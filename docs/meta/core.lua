@@ -295,6 +295,37 @@ function batch:leftovers() end
 --- Frees what it holds; the collector does the same. Closing twice is allowed.
 function batch:close() end
 
+---@alias dynamodb.TokenKind
+---| "name"       of an attribute, as it stands in the text
+---| "alias"      "#name"
+---| "value"      ":value"
+---| "position"   the digits of "[0]"
+---| "function"   a name before a parenthesis
+---| "keyword"    a word where no operand can stand, and NOT; known ones in capitals
+---| "operator"   = <> < <= > >= + -
+---| "dot"
+---| "comma"
+---| "open"
+---| "close"
+
+--- The tokens of an expression text. Words are told apart by where they stand, so that an attribute may be called like
+--- a keyword; the grammar is the service's. Literals, characters without a meaning and what does not balance are
+--- refused.
+---@param text string
+---@param kind "condition"|"update"
+---@return table? tokens      { kind, text, position, kind, text, position, … }; positions are bytes, from 1
+---@return string? message    "position 5: …"
+function core.expression_tokens(text, kind) end
+
+--- How many operators and functions an expression text has, as the quota of 300 counts them: not the assignments of an
+--- update, nor its clauses, nor the AND of a BETWEEN.
+---@param text string
+---@param kind "condition"|"update"
+---@param limit integer
+---@return integer? count
+---@return integer|string|nil beyond    position of the first one that is too many; without a count, what is wrong
+function core.expression_operators(text, kind, limit) end
+
 --- The CRC-32 of the wire (zlib's), as in the x-amz-crc32 header.
 ---@param bytes string
 ---@return integer
@@ -326,6 +357,49 @@ function core.base64(bytes) end
 ---@return string? bytes
 ---@return string? message
 function core.unbase64(text) end
+
+--- A URL-safe text of some bytes, for what leaves the program and comes back. It carries a tag (HMAC-SHA-256, 16 bytes)
+--- over the context and the bytes: a signature if there are keys; else everybody can make it, and it only tells a text
+--- that was made for another context or was damaged. Signed is not secret.
+---@param bytes string
+---@param context string      what the text is for; not part of it
+---@param keys? string[]      up to 8; the first one signs
+---@return string text        letters, digits, "-" and "_"
+function core.seal(bytes, context, keys) end
+
+--- The bytes of a sealed text. With keys it must be signed with one of them; that is checked first, in constant time.
+---@param text string
+---@param context string
+---@param keys? string[]
+---@return string? bytes
+---@return "malformed"|"unsigned"|"signed"|"foreign"|"out of memory"|nil verdict    why not; "foreign" is one that was
+---                           changed, made for another context, or signed with another key
+function core.unseal(text, context, keys) end
+
+---@class dynamodb.Bucket
+--- A token bucket of capacity units a second, that may owe: a request is charged what it will probably cost, and settled
+--- when that is known. It starts with one second's worth and never holds more.
+local bucket = {}
+
+--- A token bucket.
+---@param rate number    units a second
+---@param now number     seconds on a clock that only goes forward
+---@return dynamodb.Bucket
+function core.bucket(rate, now) end
+
+--- Seconds until it is out of debt; 0: a request may go.
+---@param now number
+---@return number
+function bucket:wait(now) end
+
+--- Takes an estimate, which may leave a debt.
+---@param units number
+function bucket:charge(units) end
+
+--- Corrects a charge by what the service reported.
+---@param charged number
+---@param consumed number
+function bucket:settle(charged, consumed) end
 
 --- One header of a raw response head; the first if there are several.
 ---@param head string

@@ -2,7 +2,7 @@
 local core = require "dynamodb.core"
 local expression = require "dynamodb.expression"
 local input = require "dynamodb.batch.input"
-local path = require "dynamodb.expression.path"
+local projection = require "dynamodb.expression.projection"
 local reports = require "dynamodb.batch.report"
 local senders = require "dynamodb.batch.sender"
 local usage = require "dynamodb.usage"
@@ -154,27 +154,17 @@ end
 ---@param attributes (string|dynamodb.Path)[]?
 ---@param keys dynamodb.Schema
 ---@param consistent boolean?
+---@param limits boolean    refuse what is surely over a quota
 ---@return string members
 ---@return string[] unwanted
-local function get_members(attributes, keys, consistent)
+local function get_members(attributes, keys, consistent, limits)
   local params, unwanted = { ConsistentRead = consistent or nil }, {}
   if attributes ~= nil then
-    local wanted, whole = {}, {}
-    for i, attribute in ipairs(attributes) do
-      wanted[i] = attribute
-      local segments = path.is_path(attribute) and attribute
-        or type(attribute) == "string" and path.parse(attribute, "attributes")
-      if segments and #segments == 1 then whole[segments[1]] = true end
-    end
-    local builder = expression.new()
-    builder:projection(attributes) -- what is wrong with it is told in the caller's terms
-    builder = expression.new()
-    for _, name in ipairs { keys.partition, keys.sort } do
-      if not whole[name] then
-        wanted[#wanted + 1], unwanted[#unwanted + 1] = path.new(name), name
-      end
-    end
-    params.ProjectionExpression = builder:projection(wanted)
+    -- What is wrong with it is told in the caller's terms.
+    expression.new(nil, nil, limits):projection(attributes)
+    attributes, unwanted = projection.with(attributes, { keys.partition, keys.sort })
+    local builder = expression.new(nil, nil, limits)
+    params.ProjectionExpression = builder:projection(attributes)
     builder:finish(params)
   end
   if next(params) == nil then return "", unwanted end
@@ -194,7 +184,7 @@ function batch.get_all(tbl, source, given)
   local pull = input.puller(source, "get_all")
   local keys, err = tbl:keys(options)
   if not keys then return nil, err end
-  local members, unwanted = get_members(options.attributes, keys, options.consistent)
+  local members, unwanted = get_members(options.attributes, keys, options.consistent, tbl.client.limits)
   local sender = senders.new(tbl.client, "get", options)
   local number = sender:register(tbl, keys, { members = members, consistent = options.consistent })
   local found, asked = {}, 0

@@ -1,6 +1,8 @@
 --- A client: what was configured at connect, and `call` for every operation of the API.
+local admin = require "dynamodb.admin.ensure"
 local batch = require "dynamodb.batch"
 local core = require "dynamodb.core"
+local cursors = require "dynamodb.cursor"
 local config = require "dynamodb.config"
 local endpoint = require "dynamodb.endpoint"
 local errors = require "dynamodb.error"
@@ -9,9 +11,11 @@ local option_rules = require "dynamodb.options"
 local parallel = require "dynamodb.parallel"
 local request = require "dynamodb.request"
 local table_module = require "dynamodb.table"
+local tables = require "dynamodb.admin.tables"
 local transaction = require "dynamodb.transaction"
 local usage = require "dynamodb.usage"
 local version = require "dynamodb.version"
+local waiters = require "dynamodb.admin.waiters"
 
 local client_methods = {}
 local client_mt = { __name = "dynamodb.Client", __index = client_methods }
@@ -20,6 +24,9 @@ local client_mt = { __name = "dynamodb.Client", __index = client_methods }
 ---@field region dynamodb.Setting?
 ---@field provider table            of credentials
 ---@field values userdata?          core.options: how values are written and read
+---@field rounds_numbers boolean     are decoded numbers not what they were on the wire?
+---@field cursor_keys string[]?
+---@field in_lambda boolean
 ---@field strict boolean
 ---@field limits boolean            refuse what is surely over a quota
 ---@field timeout number|false      seconds for one call in all
@@ -60,6 +67,7 @@ local OPTIONS = {
   limits = "boolean",
   retry_ambiguous = "boolean",
   retry = "table",
+  cursor_keys = "table",
   before_send = "function",
   after_response = "function",
   on_retry = "function",
@@ -209,6 +217,7 @@ local function connect(options)
     local _, message = endpoint.parse(options.endpoint)
     if message then usage.raise("connect: endpoint " .. message) end
   end
+  if options.cursor_keys then cursors.check_keys(options.cursor_keys, "connect: cursor_keys") end
   local environment = config.snapshot()
   local policy, problem = retry_policy(options, environment)
   return setmetatable({
@@ -229,6 +238,9 @@ local function connect(options)
     endpoints = {}, -- by service, parsed; filled at the first call
     provider = choose_provider(options, environment),
     values = value_options(options),
+    rounds_numbers = options.numbers == "native" or options.numbers == "string",
+    cursor_keys = options.cursor_keys,
+    in_lambda = environment.AWS_LAMBDA_FUNCTION_NAME ~= nil,
     strict = options.strict ~= false,
     limits = options.limits ~= false,
     timeout = options.timeout == nil and 30 or options.timeout,
@@ -376,10 +388,94 @@ end
 ---@param name string       name or ARN
 ---@param schema table?     partition and sort (names), types (`{ pk = "S" }`), indexes (`{ GSI1 = { partition = "a" }
 ---                         }`), retry_ambiguous (for the table's writes), version (the attribute that holds an item's
----                         version: every write through the table checks it and moves it on)
+---                         version: every write through the table checks it and moves it on); or the table's whole
+---                         spec, as `create_table` takes it
 ---@return dynamodb.Table
 function client_methods:table(name, schema)
   return table_module.new(self, name, schema)
+end
+
+--- Makes a table and waits until it is ACTIVE.
+---
+--- ```lua
+--- local orders = assert(db:create_table {
+---   name = "orders", partition = "pk", sort = "sk", types = { total = "N" },
+---   indexes = { by_total = { partition = "pk", sort = "total", kind = "local" }, GSI1 = { partition = "GSI1PK" } },
+---   billing = { read = 5, write = 5 }, stream = "NEW_AND_OLD_IMAGES", ttl = "expires", tags = { stage = "prod" },
+--- })
+--- ```
+---@param spec dynamodb.TableSpec
+---@param options table?         wait (false: do not), timeout (seconds in all; 600, false for none), deadline (on
+---                              db:now())
+---@return dynamodb.Table? table
+---@return dynamodb.Error?       code ResourceInUseException if there is one of this name; DeadlineExceeded or
+---                              WaitFailed, with `state`, if it does not become ACTIVE
+---@return dynamodb.Meta?
+function client_methods:create_table(spec, options)
+  return admin.create(self, spec, options)
+end
+
+--- Makes a table, or changes the one that is there to what the spec says, and waits until that is done. Done again, it
+--- changes nothing. What the spec does not mention stays as it is; an index is as the spec says, defaults and all.
+---
+--- Another program may do the same at the same time: what it has begun is waited for. Turning on the time to live is
+--- not waited for, since the service takes up to an hour for it.
+---@param spec dynamodb.TableSpec    raw is for a new table
+---@param options table?         plan (true: change nothing, return the steps), prune (true: indexes and tags that are
+---                              not in the spec are removed), replace_indexes (true: an index with another key or
+---                              projection is removed and made anew), wait (false: not for the last step), timeout
+---                              (seconds in all; 600, false for none), deadline (on db:now())
+---@return dynamodb.Table|dynamodb.Plan|nil table    with plan = true, the steps: `print(plan)`, `#plan == 0`
+---@return dynamodb.Error?       code ImpossibleChange with `problems`, before anything is changed, if the key, a local
+---                              index or, without replace_indexes, another index is not the wanted one; else with
+---                              `step`, what failed
+---@return dynamodb.Meta?        with `plan`, the steps that were taken
+function client_methods:ensure_table(spec, options)
+  return admin.ensure(self, spec, options)
+end
+
+--- Drops a table with all its items, and waits until it is gone.
+---@param name string        name or ARN
+---@param options table?     if_exists (true: that it is not there is no failure), wait (false: do not), timeout
+---                          (seconds in all; 600, false for none), deadline (on db:now())
+---@return true? deleted
+---@return dynamodb.Error?
+---@return dynamodb.Meta?
+function client_methods:delete_table(name, options)
+  return tables.delete(self, name, options)
+end
+
+--- The names of the account's tables: `for name in db:tables { prefix = "app-" } do`. A failure is raised there as
+--- error object; `:next()` returns it, and so does `:all()`, which gives a list.
+---@param options table?     prefix, page_size (names a request, up to 100), timeout (seconds in all; none, but each
+---                          request has the client's), deadline (on db:now())
+---@return dynamodb.TableNames
+function client_methods:tables(options)
+  return tables.list(self, options)
+end
+
+--- Waits until something has the state that is wanted. The first look is at once, the next ones after delays from 0.2
+--- to 10 seconds.
+---
+--- | what | of | until |
+--- | --- | --- | --- |
+--- | `active`, `gone` | table | it is ACTIVE; it is not there any more |
+--- | `index` | table | its index is ACTIVE and filled; option `index`: the name |
+--- | `ttl` | table | its time to live is ENABLED (up to an hour) |
+--- | `stream` | table | it has a stream and is ACTIVE |
+--- | `pitr` | table | point-in-time recovery is ENABLED |
+--- | `kinesis` | table | a Kinesis destination is ACTIVE; option `stream`: its ARN, else any |
+--- | `insights` | table | contributor insights are ENABLED; option `index`: of an index |
+--- | `export`, `import`, `bulk` | ARN | it is COMPLETED |
+--- | `backup` | ARN | it is AVAILABLE |
+---@param what string        what is waited for, of the first column
+---@param of string          a table's name, or an ARN
+---@param options table?     timeout (seconds in all; 600, false for none), deadline (on db:now()), index, stream
+---@return any value         what was looked at, as DynamoDB describes it; true if it is gone
+---@return dynamodb.Error?   code WaitFailed if it cannot come to that state any more, DeadlineExceeded if it takes too
+---                          long; both with `state`, the last one seen
+function client_methods:wait(what, of, options)
+  return waiters.wait(self, what, of, options, "db:wait")
 end
 
 --- Runs functions at the same time and waits for all of them: while one waits for an answer, the others go on. They

@@ -25,6 +25,9 @@ local error_mt = { __name = "dynamodb.Error", __index = error_methods }
 ---@field retry_after number?  seconds that the service asks to wait, of a batch's request
 ---@field report table?        of bulk work that is Incomplete: what came of it
 ---@field cause any            of bulk work: the failure that ended it, or what the source of the items raised
+---@field state string?         of a wait: the last state that was seen
+---@field step dynamodb.PlanStep?   of a change of a table: the step that failed
+---@field problems string[]?    of an ImpossibleChange: what cannot be done
 ---@field body table?          the whole decoded answer of the service
 
 --- The code without the ending that some of AWS's names carry and others do not.

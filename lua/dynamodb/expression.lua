@@ -6,6 +6,7 @@ local printable = require "dynamodb.printable"
 local usage = require "dynamodb.usage"
 local condition = require "dynamodb.expression.condition"
 local projection = require "dynamodb.expression.projection"
+local text_expression = require "dynamodb.expression.text"
 local update = require "dynamodb.expression.update"
 
 local builder_methods = {}
@@ -15,13 +16,16 @@ local builder_mt = { __name = "dynamodb.ExpressionBuilder", __index = builder_me
 ---@field names table<string, string>     alias -> attribute name
 ---@field values table<string, any>       placeholder -> value
 ---@field origins table<string, string>   alias or placeholder -> what it stands for, as the caller knows it
+---@field used table<string, boolean>     of what the caller gave: does a text refer to it?
+---@field top table<string, boolean>      attributes that were mentioned, by the first names of their paths
+---@field limits boolean                  refuse what is surely over a quota
 ---@field has_text boolean                was a text expression among the parts?
 
 --- The caller's own placeholders, with their sign: `{ min = 3 }` and `{ [":min"] = 3 }` mean the same.
 ---@param given table?
 ---@param sign "#"|":"
 ---@param what "names"|"values"
----@param origins table<string, string>    gets where they stand
+---@param origins table<string, string>    gets where each of them stands
 ---@return table
 local function with_sign(given, sign, what, origins)
   local signed = {}
@@ -44,17 +48,30 @@ local function with_sign(given, sign, what, origins)
   return signed
 end
 
+local NONE = {} -- given, and nothing of it ever written to
+
 --- A builder for one request.
 ---@param names table?     the caller's aliases, for text expressions; the leading "#" may be left out
 ---@param values table?    the caller's values, for text expressions; the leading ":" may be left out
+---@param limits boolean?  false: quotas are left to the service
 ---@return dynamodb.ExpressionBuilder
-local function new(names, values)
-  local origins = {}
+local function new(names, values, limits)
+  local origins, used = {}, NONE
+  local signed_names = with_sign(names, "#", "names", origins)
+  local signed_values = with_sign(values, ":", "values", origins)
+  local explicit = names ~= nil or values ~= nil
+  if explicit then
+    used = {}
+    for placeholder in pairs(origins) do used[placeholder] = false end
+  end
   return setmetatable({
-    names = with_sign(names, "#", "names", origins),
-    values = with_sign(values, ":", "values", origins),
+    names = signed_names,
+    values = signed_values,
     origins = origins,
-    explicit = names ~= nil or values ~= nil,
+    used = used,
+    top = {},
+    limits = limits ~= false,
+    explicit = explicit,
     has_text = false,
     alias_of = {},       -- attribute name -> alias
     placeholder_of = {}, -- core.key of a scalar -> placeholder
@@ -86,6 +103,7 @@ end
 ---@return string    "#0.#1[2]"
 function builder_methods:path(segments, where)
   local parts = {}
+  self.top[segments[1]] = true
   for i, segment in ipairs(segments) do
     if type(segment) == "number" then
       parts[i] = ("[%d]"):format(segment - 1)
@@ -121,21 +139,53 @@ function builder_methods:empty_list()
   return self.empty
 end
 
---- A text expression goes as it is; the service owns its grammar.
+--- Writes a text expression: its names aliased, its placeholders checked.
 ---@param text string
 ---@param where string    for messages
+---@param kind "condition"|"update"
 ---@return string
-function builder_methods:text(text, where)
-  if not text:find("%S") then usage.raise(where .. " is an empty text") end
+function builder_methods:text(text, where, kind)
   self.has_text = true
-  return text
+  return text_expression.write(self, text, where, kind)
 end
 
---- Writes a condition.
----@param where any    a table, an operator or a text
+-- Bytes of an expression as it is sent, operators and functions in one. Source: "Service, account, and table quotas",
+-- DynamoDB Developer Guide, which says the latter of updates only; the service says it of conditions, too.
+local MAX_BYTES, MAX_OPERATORS = 4096, 300
+
+--- Raises if an expression is over a quota.
+---@param self dynamodb.ExpressionBuilder
+---@param written string
+---@param what string      the expression, as the caller knows it
+---@param kind "condition"|"update"|nil    nil: it has no operators
+---@param given any        what it was written from: in a text, the position can be told
+---@return string written
+local function within_limits(self, written, what, kind, given)
+  if not self.limits then return written end
+  if #written > MAX_BYTES then
+    usage.raise(("%s has %d bytes as an expression, and DynamoDB takes %d"):format(what, #written, MAX_BYTES))
+  end
+  if kind and #written > MAX_OPERATORS then -- less text has no room for more of them
+    local count = core.expression_operators(written, kind, MAX_OPERATORS)
+    if count > MAX_OPERATORS then
+      local at = type(given) == "string" and select(2, core.expression_operators(given, kind, MAX_OPERATORS))
+      usage.raise(("%s has %d operators and functions, and DynamoDB takes %d in one expression"):format(
+        at and ("%s, position %d: it"):format(what, at) or what, count, MAX_OPERATORS))
+    end
+  end
+  return written
+end
+
+--- Writes a condition or a filter.
+---@param where any       a table, an operator or a text
+---@param what string?    its name in messages; "where" if not given
 ---@return string
-function builder_methods:condition(where)
-  return (condition.write(self, where, "where"))
+---@return table<string, boolean> top    the attributes that it mentions, by the first names of their paths
+function builder_methods:condition(where, what)
+  what = what or "where"
+  self.top = {}
+  local written = condition.write(self, where, what)
+  return within_limits(self, written, what, "condition", where), self.top
 end
 
 --- Writes an update.
@@ -144,24 +194,43 @@ end
 ---@return string text
 ---@return boolean repeat_safe            may it be applied twice without harm?
 function builder_methods:update(changes, protected)
-  if type(changes) == "string" then return self:text(changes, "changes"), false end
-  usage.check_type(changes, "table", "changes")
-  return update.write(self, changes, protected)
+  local written, safe
+  if type(changes) == "string" then
+    written, safe = self:text(changes, "changes", "update"), false
+    text_expression.check_targets(self, changes, "changes", protected)
+  else
+    usage.check_type(changes, "table", "changes")
+    written, safe = update.write(self, changes, protected)
+  end
+  return within_limits(self, written, "changes", "update", changes), safe
 end
 
 --- Writes a projection.
 ---@param attributes (string|dynamodb.Path)[]
 ---@return string
 function builder_methods:projection(attributes)
-  return projection.write(self, attributes)
+  return within_limits(self, projection.write(self, attributes), "attributes")
+end
+
+--- Raises on names and values that nothing refers to: the service would refuse them, and most likely they are misspelt.
+---@param self dynamodb.ExpressionBuilder
+local function check_used(self)
+  if not self.has_text then
+    usage.raise("names and values belong to text expressions, and there is none; tables bind theirs by themselves")
+  end
+  local unused = {}
+  for placeholder, is_used in pairs(self.used) do
+    if not is_used then unused[#unused + 1] = self.origins[placeholder] end
+  end
+  if unused[1] == nil then return end
+  table.sort(unused)
+  usage.raise(("no text expression uses %s"):format(table.concat(unused, ", ")))
 end
 
 --- Puts the names and values into the request's parameters.
 ---@param params table
 function builder_methods:finish(params)
-  if self.explicit and not self.has_text then
-    usage.raise("names and values belong to text expressions, and there is none; tables bind theirs by themselves")
-  end
+  if self.explicit then check_used(self) end
   local mark = { origins = self.origins } -- for `explain`
   if next(self.names) ~= nil then params.ExpressionAttributeNames = setmetatable(self.names, mark) end
   if next(self.values) ~= nil then params.ExpressionAttributeValues = setmetatable(self.values, mark) end

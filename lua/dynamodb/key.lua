@@ -31,10 +31,11 @@ end
 --- Raises unless the value can be the attribute of a key.
 ---@param value any
 ---@param name string
----@param where string       for the message: "key" or "item"
+---@param where string       for the message: "key", "keys" or "item"
 ---@param schema dynamodb.KeySchema?
 ---@param limits boolean     refuse what is surely too long
-local function check_value(value, name, where, schema, limits)
+---@return "S"|"N"|"B"
+function key.check_value(value, name, where, schema, limits)
   local own, length = type_of(value)
   if not TYPE_NAMES[own] then
     usage.raise(("%s.%s must be a string, a number or a binary, not a %s"):format(where, name, type(value)))
@@ -49,6 +50,7 @@ local function check_value(value, name, where, schema, limits)
   if limits and length and length > limit then
     usage.raise(("%s.%s has %d bytes; a key attribute has at most %d"):format(where, name, length, limit))
   end
+  return own
 end
 
 ---@param schema dynamodb.KeySchema
@@ -80,7 +82,7 @@ function key.check(given, schema, limits)
       end
     end
   end
-  for name, value in pairs(given) do check_value(value, name, "key", schema, limits) end
+  for name, value in pairs(given) do key.check_value(value, name, "key", schema, limits) end
 end
 
 --- Raises unless `item` has the attributes of the key; as far as the table's schema is known.
@@ -95,7 +97,7 @@ function key.check_item(item, schema, limits)
     if item[name] == nil then
       usage.raise(("item lacks the attribute %q of its key (%s)"):format(name, names_of(schema)))
     end
-    check_value(item[name], name, "item", schema, limits)
+    key.check_value(item[name], name, "item", schema, limits)
   end
 end
 

@@ -3,7 +3,7 @@ local usage = require "dynamodb.usage"
 
 local options = {}
 
-local FLAGS = { "consistent", "retry_ambiguous" }
+local FLAGS = { "consistent", "retry_ambiguous", "wait", "if_exists", "plan", "prune", "replace_indexes" }
 
 ---@param timeout any
 ---@param deadline any
@@ -45,6 +45,18 @@ function options.check_token(token, name)
   if type(token) ~= "string" or #token < 1 or #token > 36 or token:find("[^!-~]") then
     usage.raise(name .. " must be a token: a string of 1 to 36 printable characters without blanks")
   end
+end
+
+local CAPACITY = { none = "NONE", total = "TOTAL", indexes = "INDEXES" }
+
+--- What is asked about the capacity that an operation consumes: the option, else the client's.
+---@param client dynamodb.Client
+---@param given table
+---@return string?    as DynamoDB spells it; nil for nothing
+function options.capacity(client, given)
+  local capacity = given.capacity or client.capacity
+  if not CAPACITY[capacity] then usage.raise('capacity must be "none", "total" or "indexes"') end
+  return capacity ~= "none" and CAPACITY[capacity] or nil
 end
 
 return options

@@ -1,13 +1,18 @@
 --- One table: reading and writing single items.
+local admin = require "dynamodb.admin.ensure"
 local batch = require "dynamodb.batch"
 local expression = require "dynamodb.expression"
+local index = require "dynamodb.index"
 local key = require "dynamodb.key"
 local option_rules = require "dynamodb.options"
+local query = require "dynamodb.query"
 local repeat_safe = require "dynamodb.repeat_safe"
 local request = require "dynamodb.request"
 local schema = require "dynamodb.schema"
+local tables = require "dynamodb.admin.tables"
 local transaction = require "dynamodb.transaction"
 local usage = require "dynamodb.usage"
+local waiters = require "dynamodb.admin.waiters"
 local write = require "dynamodb.write"
 
 local table_methods = {}
@@ -51,6 +56,7 @@ local PUTTING = set_of("where", "names", "values", "returns", "capacity", "timeo
   "idempotent")
 local WRITING = set_of("where", "names", "values", "version", "returns", "capacity", "timeout", "deadline",
   "retry_ambiguous", "idempotent")
+local LIMITING = set_of("timeout", "deadline")
 
 -- What each operation can return. Source: ReturnValues of PutItem, UpdateItem, DeleteItem in the API reference.
 local RETURNS = {
@@ -58,8 +64,6 @@ local RETURNS = {
   DeleteItem = set_of("NONE", "ALL_OLD"),
   UpdateItem = set_of("NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW"),
 }
-
-local CAPACITY = { none = "NONE", total = "TOTAL", indexes = "INDEXES" }
 
 ---@param operation string
 ---@param wanted any    the option `returns`
@@ -77,16 +81,6 @@ local function check_returns(operation, wanted)
   return name ~= "NONE" and name or nil
 end
 
---- What is asked about the capacity that an operation consumes.
----@param self dynamodb.Table
----@param options table
----@return string?
-local function capacity_of(self, options)
-  local capacity = options.capacity or self.client.capacity
-  if not CAPACITY[capacity] then usage.raise('capacity must be "none", "total" or "indexes"') end
-  return capacity ~= "none" and CAPACITY[capacity] or nil
-end
-
 --- Sends a write, by itself or as a transaction of its own.
 ---@param self dynamodb.Table
 ---@param operation "PutItem"|"UpdateItem"|"DeleteItem"
@@ -97,7 +91,7 @@ end
 ---@return dynamodb.Meta?
 local function send(self, operation, made, options)
   local params, returns = made.params, check_returns(operation, options.returns)
-  local capacity = capacity_of(self, options)
+  local capacity = option_rules.capacity(self.client, options)
   if options.idempotent then
     if returns then usage.raise("returns: an idempotent write is a transaction, which returns no items") end
     return transaction.single(self, operation, made, options, capacity)
@@ -144,10 +138,10 @@ function table_methods:get(item_key, options)
     TableName = self.name,
     Key = item_key,
     ConsistentRead = options.consistent,
-    ReturnConsumedCapacity = capacity_of(self, options),
+    ReturnConsumedCapacity = option_rules.capacity(self.client, options),
   }
   if options.attributes ~= nil then
-    local builder = expression.new()
+    local builder = expression.new(nil, nil, self.client.limits)
     params.ProjectionExpression = builder:projection(options.attributes)
     builder:finish(params)
   end
@@ -218,6 +212,48 @@ function table_methods:delete(item_key, options)
   return send(self, "DeleteItem", write.delete(self, item_key, options), options)
 end
 
+--- Items of one partition, in the order of the sort key.
+---
+--- | option | meaning |
+--- | --- | --- |
+--- | `where` | a filter, as table, operator or text (`names`, `values`); what it leaves out is read, and billed |
+--- | `attributes` | a list of paths; the keys are read as well, since cursors are made of them |
+--- | `limit` | items to give out at most |
+--- | `page_size` | items that a request reads at most (DynamoDB's Limit); 1 MB by default |
+--- | `max_pages` | requests at most; `cursor` says where it stopped |
+--- | `reverse` | boolean: the last one first |
+--- | `consistent` | boolean; not for global indexes |
+--- | `cursor` | where to go on: of `query:cursor()`, of a page, of an error |
+--- | `cursor_keys` | a list of secrets of 16 bytes or more that sign cursors, the current one first |
+--- | `prefetch` | boolean: one page is fetched ahead; yes, but not in nginx and Lambda |
+--- | `rcu` | capacity units a second that it may consume |
+--- | `capacity` | "total", "indexes" or "none" |
+--- | `timeout`, `deadline` | seconds for all of it, or a time on `db:now()`; by default each request has its own |
+---@param keys table|string    `{ pk = value }`, and if wanted a condition on the sort key: a value, or `e.begins_with`,
+---                            `e.between`, `e.lt`, `e.le`, `e.gt`, `e.ge`. Or a KeyConditionExpression as text, with
+---                            the options names and values
+---@param options table?
+---@return dynamodb.Query      an iterator: `for item in table:query { … } do`
+function table_methods:query(keys, options)
+  return query.new(self, nil, "Query", keys, options)
+end
+
+--- All items, in no order.
+---@param options table?    as for `query` without reverse, and: segments (a number: so many parts are read at the same
+---                         time), concurrency (how many of them; 16), segment (reads only that one of the segments, for
+---                         programs that share the work)
+---@return dynamodb.Query   an iterator: `for item in table:scan() do`
+function table_methods:scan(options)
+  return query.new(self, nil, "Scan", nil, options)
+end
+
+--- An index of the table. No request is made; an index that was not declared is described when it is needed.
+---@param name string    its name in DynamoDB
+---@return dynamodb.Index
+function table_methods:index(name)
+  return index.new(self, name)
+end
+
 --- Puts many items, over whatever is there, 25 to a request; what the service leaves over is sent again. Of several
 --- items with one key the last one wins. Items that cannot be written do not keep others from it.
 ---@param items table|function    a list, an iterator (a function, a query), or an object whose `next` gives items
@@ -249,6 +285,51 @@ end
 ---@return dynamodb.BatchReport? report    with `missing`, the numbers of the keys that have no item
 function table_methods:get_all(keys, options)
   return batch.get_all(self, keys, options)
+end
+
+--- What the table is: keys, indexes, billing, size, stream, time to live. Its keys and indexes are known to `self` from
+--- then on.
+---@param options table?    tags (true: these, too), ttl (false: without, which saves a request), timeout (seconds),
+---                         deadline
+---@return dynamodb.TableDescription?
+---@return dynamodb.Error?
+---@return dynamodb.Meta?
+function table_methods:describe(options)
+  return tables.describe(self, options)
+end
+
+--- Changes the table and waits until that is done: `orders:alter { indexes = { GSI2 = { partition = "email" }, old =
+--- false }, ttl = "expires" }`. What is so already is no change. DynamoDB takes one change of an index at a time; each
+--- is waited for before the next one. Turning on the time to live is not waited for.
+---@param changes table     as in a table's spec (dynamodb.TableSpec), without name and key; `false` removes an index, a
+---                         tag, the stream or the time to live; raw has members of UpdateTable
+---@param options table?    plan (true: change nothing, return the steps), replace_indexes (true: an index with another
+---                         key or projection is removed and made anew), wait (false: not for the last step), timeout
+---                         (seconds in all; 600, false for none), deadline (on db:now())
+---@return dynamodb.Table|dynamodb.Plan|nil table    itself; with plan = true, the steps
+---@return dynamodb.Error?    code ImpossibleChange with `problems`, before anything is changed; else with `step`
+---@return dynamodb.Meta?     with `plan`, the steps that were taken
+function table_methods:alter(changes, options)
+  return admin.alter(self, changes, options)
+end
+
+--- The time to live: its status ("ENABLED", "DISABLED", "ENABLING", "DISABLING") and its attribute.
+---@param options table?    timeout (seconds), deadline
+---@return table? ttl       `{ status = "ENABLED", attribute = "expires" }`
+---@return dynamodb.Error?
+---@return dynamodb.Meta?
+function table_methods:ttl(options)
+  return tables.ttl(self.client, self.name, option_rules.check(options, LIMITING, "ttl"))
+end
+
+--- Waits until the table has the state that is wanted: "active", "gone", "index", "ttl", "stream", "pitr", "kinesis",
+--- "insights"; see `db:wait`.
+---@param what string
+---@param options table?    timeout (seconds in all; 600, false for none), deadline, index (the name), stream (an ARN)
+---@return any value        what was looked at, as DynamoDB describes it; true if it is gone
+---@return dynamodb.Error?  code WaitFailed or DeadlineExceeded, with `state`
+function table_methods:wait(what, options)
+  return waiters.wait_for_table(self, what, options)
 end
 
 return { new = new }

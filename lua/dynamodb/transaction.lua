@@ -177,7 +177,7 @@ function get_methods:get(target, item_key, options)
   key.check(item_key, target.schema, self.client.limits)
   local params = { TableName = target.name, Key = item_key }
   if options.attributes ~= nil then
-    local builder = expression.new()
+    local builder = expression.new(nil, nil, self.client.limits)
     params.ProjectionExpression = builder:projection(options.attributes)
     builder:finish(params)
   end

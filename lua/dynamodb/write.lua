@@ -35,6 +35,13 @@ local function moves(holder, name, version)
   return function() holder[name] = version end
 end
 
+---@param target dynamodb.Table
+---@param options table    names, values
+---@return dynamodb.ExpressionBuilder
+local function builder_for(target, options)
+  return expression.new(options.names, options.values, target.client.limits)
+end
+
 --- Puts the expressions into the parameters.
 ---@param params table
 ---@param builder dynamodb.ExpressionBuilder
@@ -80,7 +87,7 @@ function write.put(target, item, options)
     params.Item, condition, next_version = versions.put(target.version, item, condition)
     applied = moves(item, target.version, next_version)
   end
-  finish(params, expression.new(options.names, options.values), condition)
+  finish(params, builder_for(target, options), condition)
   return { params = params, safe = true, applied = applied }
 end
 
@@ -95,7 +102,7 @@ function write.create(target, item)
     params.Item, next_version = versions.create(target.version, item)
     applied = moves(item, target.version, next_version)
   end
-  finish(params, expression.new(), expr.missing(target.schema.partition))
+  finish(params, builder_for(target, {}), expr.missing(target.schema.partition))
   return { params = params, safe = true, applied = applied }
 end
 
@@ -111,7 +118,7 @@ function write.update(target, given, changes, options)
     condition, current = versions.condition(target.version, version, condition, "update")
     changes, next_version = versions.update(target.version, changes, current)
   end
-  local builder = expression.new(options.names, options.values)
+  local builder = builder_for(target, options)
   local text, safe = builder:update(changes, item_key)
   local params = finish({ TableName = target.name, Key = item_key, UpdateExpression = text }, builder, condition)
   -- Under a version that it moves on, even an ADD cannot be applied twice.
@@ -132,7 +139,7 @@ function write.delete(target, given, options)
   local item_key, version = read_key(target, given, options)
   local condition = options.where
   if target.version then condition = versions.condition(target.version, version, condition, "delete") end
-  local builder = expression.new(options.names, options.values)
+  local builder = builder_for(target, options)
   local params = finish({ TableName = target.name, Key = item_key }, builder, condition)
   return { params = params, safe = true, applied = nothing }
 end
@@ -147,7 +154,7 @@ function write.check(target, given, options)
   local condition = options.where
   if target.version then condition = versions.condition(target.version, version, condition, "check") end
   if condition == nil then usage.raise("check needs a condition") end
-  local builder = expression.new(options.names, options.values)
+  local builder = builder_for(target, options)
   local params = finish({ TableName = target.name, Key = item_key }, builder, condition)
   return { params = params, safe = true, applied = nothing }
 end

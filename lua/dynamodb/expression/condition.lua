@@ -1,4 +1,4 @@
---- Conditions as tables, written as DynamoDB's text: for writes (`where`) and later for filters.
+--- Conditions as tables, written as DynamoDB's text: for writes (`where`) and for filters.
 ---
 --- A condition is a text, an operator that stands alone (`e.any{…}`, `e.exists "pk"`), or a table: its string keys are
 --- whole attribute names (or paths) with a value or an operator, its list part is conditions; all of them must hold.
@@ -26,7 +26,7 @@ end
 ---@return string
 local function enclose(text, kind, inside)
   if kind == "atom" or kind == inside then return text end
-  if kind == "raw" and text:find("^%s*%b()%s*$") then return text end
+  if kind == "raw" and text:find("^%b()$") then return text end
   return "(" .. text .. ")"
 end
 
@@ -148,7 +148,7 @@ end
 ---@return string text
 ---@return string kind
 function write(builder, condition, where)
-  if type(condition) == "string" then return builder:text(condition, where), "raw" end
+  if type(condition) == "string" then return builder:text(condition, where, "condition"), "raw" end
   if type(condition) ~= "table" then
     usage.raise(("%s must be a table or a text, not a %s"):format(where, type(condition)))
   end

@@ -205,4 +205,12 @@ function expr.not_(condition)
   return operator("not_", condition)
 end
 
+local known = {}
+for name in pairs(expr) do known[name] = true end
+
+-- A misspelt operator is told here, not as a call of nil.
+setmetatable(expr, {
+  __index = function(_, name) usage.check_names({ [tostring(name)] = true }, known, "operator of dynamodb.expr") end,
+})
+
 return expr

@@ -30,4 +30,24 @@ local function write(builder, attributes)
   return table.concat(texts, ", ")
 end
 
-return { write = write }
+--- The attributes and, behind them, whole names that are needed as well; and which of those nobody asked for.
+---@param attributes (string|dynamodb.Path)[]
+---@param names string[]
+---@return (string|dynamodb.Path)[] all
+---@return string[] unwanted
+local function with(attributes, names)
+  local all, whole, unwanted = {}, {}, {}
+  for i, attribute in ipairs(attributes) do
+    all[i] = attribute
+    local segments = path.is_path(attribute) and attribute or path.parse(attribute, "attributes")
+    if #segments == 1 then whole[segments[1]] = true end
+  end
+  for _, name in ipairs(names) do
+    if not whole[name] then
+      all[#all + 1], unwanted[#unwanted + 1] = path.new(name), name
+    end
+  end
+  return all, unwanted
+end
+
+return { write = write, with = with }

@@ -102,6 +102,10 @@ function runtime_methods:spawn(f, ...) return self.tasks:spawn(f, ...) end
 ---@return any ...
 function runtime_methods:join(task) return self.tasks:join(task) end
 
+--- As the other runtimes' `cancel`.
+---@param task dynamodb.Task
+function runtime_methods:cancel(task) self.tasks:cancel(task, "the task was cancelled") end
+
 --- As the other runtimes' `lock`.
 ---@return dynamodb.Lock
 function runtime_methods:lock() return self.tasks:lock() end

@@ -34,6 +34,22 @@ local function watch_clocks(self)
   self.offset = offset
 end
 
+--- Wakes those whose requests have ended.
+local function collect(self)
+  local list, kept = self.under_way, 0
+  for i = 1, #list do
+    local waiter = list[i]
+    list[i] = nil
+    waiter.response, waiter.code, waiter.message, waiter.sent = waiter.transfer:result()
+    if waiter.response or waiter.code then
+      self.tasks:wake(waiter)
+    else
+      kept = kept + 1
+      list[kept] = waiter
+    end
+  end
+end
+
 --- Sends one request and waits for its answer.
 ---@param request dynamodb.Request
 ---@param deadline number?    on the clock of `now()`; bounds all of it, name resolution included
@@ -71,6 +87,15 @@ function runtime_methods:spawn(f, ...) return self.tasks:spawn(f, ...) end
 ---@return any ...    what it returned; or what it raised, and the traceback of that
 function runtime_methods:join(task) return self.tasks:join(task) end
 
+--- Ends a task that nobody wants to wait for any more, and its request.
+---@param task dynamodb.Task
+function runtime_methods:cancel(task)
+  local transfer = task.waiter and task.waiter.transfer
+  if not self.tasks:cancel(task, "the task was cancelled") or not transfer then return end
+  transfer:cancel()
+  collect(self)
+end
+
 --- A lock between tasks.
 ---@return dynamodb.Lock
 function runtime_methods:lock() return self.tasks:lock() end
@@ -82,22 +107,6 @@ function runtime_methods:now() return self.clock:now() end
 --- Seconds since 1970, with their fraction.
 ---@return number
 function runtime_methods:time() return self.clock:time() end
-
---- Wakes those whose requests have ended.
-local function collect(self)
-  local list, kept = self.under_way, 0
-  for i = 1, #list do
-    local waiter = list[i]
-    list[i] = nil
-    waiter.response, waiter.code, waiter.message, waiter.sent = waiter.transfer:result()
-    if waiter.response or waiter.code then
-      self.tasks:wake(waiter)
-    else
-      kept = kept + 1
-      list[kept] = waiter
-    end
-  end
-end
 
 --- Waits for the requests under way, until `due` at most.
 ---@package

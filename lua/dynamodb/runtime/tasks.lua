@@ -274,6 +274,20 @@ function scheduler_methods:spawn(f, ...)
   return task
 end
 
+--- Ends a task that waits, without running it again. One that runs at this moment goes on.
+---@param task dynamodb.Task
+---@param message string
+---@return boolean ended
+function scheduler_methods:cancel(task, message)
+  if task.ended or task.level then return false end
+  local thread = task.thread
+  task.ended = true
+  if task.waiter then task.waiter.done = true end
+  finish(self, task, false, errors.new { code = "Cancelled", message = message })
+  if close_thread then close_thread(thread) end
+  return true
+end
+
 local function results_of(task) return task.ok, unpack(task.results, 1, task.results.n) end
 
 --- Waits until a task has ended. It may be joined any number of times.
