@@ -18,6 +18,7 @@ local connections_methods = {}
 local connections_mt = { __name = "dynamodb.nginx.connections", __index = connections_methods }
 
 ---@class dynamodb.nginx.Peer
+---@field host string           as this, `given_port` and `given_scheme` stood in the request
 ---@field scheme "http"|"https"
 ---@field address string        what nginx connects to
 ---@field port integer
@@ -65,6 +66,7 @@ local function new_peer(self, request, key)
   if host:find(":", 1, true) and not host:find("^%[") then host = "[" .. host .. "]" end
   local by_address = is_address(host)
   local peer = {
+    host = request.host, given_port = request.port, given_scheme = request.scheme,
     scheme = scheme,
     -- nginx reads no hosts file. Source: RFC 6761, "localhost." is the loopback address.
     address = host == "localhost" and "127.0.0.1" or host,
@@ -95,8 +97,13 @@ end
 ---@param request dynamodb.Request
 ---@return dynamodb.nginx.Peer
 function connections_methods:peer(request)
-  local key = (request.scheme or "https") .. "|" .. tostring(request.host) .. "|" .. tostring(request.port)
-  local peer = self.peers[key] or new_peer(self, request, key)
+  local host, port, scheme = request.host, request.port, request.scheme
+  local peer = self.last -- mostly it is the one of before
+  if not peer or peer.host ~= host or peer.given_port ~= port or peer.given_scheme ~= scheme then
+    local key = ("%s|%s|%s"):format(scheme, host, port)
+    peer = self.peers[key] or new_peer(self, request, key)
+    self.last = peer
+  end
   if peer.generation ~= self.generation or now() >= peer.expires then renew(self, peer) end
   return peer
 end
