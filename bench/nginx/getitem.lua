@@ -1,8 +1,9 @@
 --- What a GetItem costs an nginx worker: CPU time of its process alone, one worker, a canned engine on loopback.
 ---
---- First for requests that come from outside, 32 at a time: a handler that gets an item, beside `proxy_pass` to the same
---- engine over connections that are kept, and beside the bytes alone over a cosocket. Then the exchange with the engine
---- itself, in a handler that has 32 of them under way: the same bytes over a bare cosocket, `db:call`, `table:get`.
+--- First for requests that come from outside, 32 at a time: a handler that gets an item, beside `proxy_pass` to the
+--- same engine over connections that are kept, and beside the bytes alone over a cosocket. Then the exchange with the
+--- engine itself, in a handler that has 32 of them under way: the same bytes over a bare cosocket, `db:call` and
+--- `table:get`.
 local core = require "dynamodb.core"
 local dynamodb = require "dynamodb"
 local fake = require "dynamodb.runtime.fake"
@@ -105,7 +106,8 @@ local SERVER = [[
 local body = payload.get_item()
 local server, port = serve(body)
 local worker = nginx.start {
-  http = HTTP:format(port, port, core.base64(request_bytes()), port, port), server = SERVER, level = "error", connections = 4096,
+  http = HTTP:format(port, port, core.base64(request_bytes()), port, port), server = SERVER, level = "error",
+  connections = 4096,
 }
 
 local function clock() return tonumber((select(2, worker:get "/clock"))) end

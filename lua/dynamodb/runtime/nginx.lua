@@ -16,7 +16,8 @@ local MOST_READERS = 64 -- that are kept for later
 -- The wall clock jumps when a frozen machine goes on; drift and corrections are far slower.
 local JUMP = 2
 
-local runtime_methods = {}
+-- nginx ends a request only when its tasks have ended: a page fetched ahead that nobody takes would be waited for.
+local runtime_methods = { prefetch = false }
 local runtime_mt = { __name = "dynamodb.runtime.nginx", __index = runtime_methods }
 
 local function failure(code, message, sent)
