@@ -126,7 +126,7 @@ end
 
 --- Opens the TCP connection.
 local function connect(sock, peer, seconds, options)
-  ngx.update_time() -- nginx's timers begin when it last looked at the clock
+  ngx.update_time() -- a timer begins when nginx last looked at the clock
   if not peer.is_name then return sock:connect(peer.address, peer.port, options) end
   -- A name server that does not answer would be waited for as long as nginx's resolver_timeout says.
   local in_time, ok, problem = tasks.within(seconds, function()
