@@ -139,6 +139,6 @@ describe("in nginx, a name", function()
     local started = process.now()
     local _, text = self:get "/send?host=dynamodb.example&scheme=http&port=80"
     assert.equal("Timeout|false|no connection within connect_timeout\n", text)
-    assert.is_true(process.now() - started < 4)
+    assert.is_true(process.now() - started < 20) -- nginx itself would wait for 30
   end)
 end)

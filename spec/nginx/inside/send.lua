@@ -269,12 +269,12 @@ describe("a pooled connection that dies after a request was sent on it", functio
 end)
 
 describe("time", function()
-  --- What became of a request, in no less than `least` seconds and hardly more.
+  --- What became of a request, in no less than `least` seconds, and long before anything else would have ended it.
   local function timed(least, fields, timeout)
     local started = process.now()
     local response, err = send(fields, timeout and runtime:now() + timeout)
     local took = process.now() - started
-    assert.is_true(took >= least - 0.01 and took < least + 1, took)
+    assert.is_true(took >= least - 0.01 and took < least + 3, took)
     return response, err
   end
 
