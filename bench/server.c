@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONNECTIONS 64
+#define CONNECTIONS 256
 #define ANSWER (1 << 21)
 #define LAST_KEY 256
 
