@@ -419,6 +419,17 @@ describe("fetching ahead", function()
     assert.equal(1, #model.requests)
   end)
 
+  it("reads nothing beyond max_pages, of one segment or of many", function()
+    for _, segments in ipairs { 1, 8 } do
+      local t, model = over(40, 2, { delay = 0.1 })
+      local q = t:scan { segments = segments, max_pages = 2 }
+      local count = 0
+      for _ in q do count = count + 1 end
+      assert.equal(2, #model.requests)
+      assert.equal(40 - count, #assert(t:scan({ segments = segments, cursor = q:cursor() }):all()))
+    end
+  end)
+
   it("asks again for a page whose answer came while nobody looked", function()
     local handler, model = model_reader.new(items(8), 4)
     local t, runtime
