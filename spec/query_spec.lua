@@ -358,6 +358,16 @@ describe("a query object", function()
     assert.equal(5, assert(t:query({ pk = "p" }, { cursor = err.cursor }):first()).v)
   end)
 
+  it("is at its end behind the last item, also when the deadline has passed meanwhile", function()
+    local t, _, runtime = over(5, 3)
+    local q = t:query({ pk = "p" }, { timeout = 1 })
+    for _ = 1, 5 do assert(q:next()) end
+    runtime:advance(2)
+    local item, err = q:next()
+    assert.is_nil(item)
+    assert.is_nil(err)
+  end)
+
   it("keeps to the capacity units a second", function()
     local t, _, runtime = over(400, 1000)
     local q = t:query({ pk = "p" }, { rcu = 10, prefetch = false })

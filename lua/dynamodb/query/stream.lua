@@ -118,15 +118,15 @@ end
 ---@return dynamodb.Error?
 function stream_methods:take()
   while true do
+    fill(self)
+    local i = choose(self)
+    local pager = self.active[i]
+    if not pager then return nil end -- also when the time is over: it is the end, and has no cursor
     if self.deadline and self.runtime:now() >= self.deadline then
       return nil, errors.new {
         code = "DeadlineExceeded", message = "the deadline has passed", operation = self.plan.operation, sent = false,
       }
     end
-    fill(self)
-    local i = choose(self)
-    local pager = self.active[i]
-    if not pager then return nil end
     local page, err = pager:take()
     if self.closed then return nil end -- by another task, meanwhile
     if err then return nil, err end
