@@ -19,7 +19,11 @@ local shape -- of what is sealed; compiled at the first cursor
 ---@param where string    for messages
 function cursor.check_keys(keys, where)
   usage.check_type(keys, "table", where)
-  if #keys < 1 or #keys > 8 then usage.raise(where .. " must be a list of 1 to 8 keys, the current one first") end
+  local count = 0
+  for _ in pairs(keys) do count = count + 1 end
+  if count < 1 or count > 8 or count ~= #keys then
+    usage.raise(where .. " must be a list of 1 to 8 keys, the current one first")
+  end
   for i, key in ipairs(keys) do
     if type(key) ~= "string" or #key < SHORTEST_KEY then
       usage.raise(("%s[%d] must be a string of at least %d bytes"):format(where, i, SHORTEST_KEY))

@@ -72,6 +72,9 @@ local function check(query, options)
   -- Source: TotalSegments of Scan in the API reference.
   local segments = options.segments
   if segments and segments > 1000000 then usage.raise("segments: a scan has at most 1,000,000") end
+  if options.concurrency and not segments then
+    usage.raise("concurrency says how many segments are read at a time: give segments, too")
+  end
   if options.segment and options.segment > (segments or 1) then
     usage.raise(("segment must be from 1 to %d, the number of segments"):format(segments or 1))
   end
