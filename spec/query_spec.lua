@@ -540,6 +540,24 @@ describe("Index:query with hydrate", function()
   end)
 end)
 
+describe("the capacity units of a query with hydrate", function()
+  it("count those of the full items, whatever the client wants to see of them", function()
+    for _, capacity in ipairs { "total", "none" } do
+      local handler = model_reader.new(items(100), 10)
+      local t, runtime = new_table(function(request)
+        if not request.head:find "BatchGetItem" then return handler(request) end
+        local found = core.json_decode(request.body).RequestItems.t.Keys
+        local consumed = { { TableName = "t", CapacityUnits = #found } }
+        return { body = core.json_encode { Responses = { t = found }, UnprocessedKeys = {}, ConsumedCapacity = consumed } }
+      end, { capacity = capacity })
+      local q = t:index "by_group":query({ group = "g" }, { hydrate = true, rcu = 10, prefetch = false })
+      assert.equal(100, #assert(q:all()))
+      assert.equal(100, q:meta().hydrated)
+      assert.is_true(runtime:now() >= 13, "150 units at 10 a second: " .. runtime:now())
+    end
+  end)
+end)
+
 describe("numbers in keys", function()
   it("are exact in cursors, whatever the program wants to see", function()
     local exact = "12345678901234567890.123456789"

@@ -50,11 +50,12 @@ local function read(pager)
     charged, err = pace:enter(stream.runtime, limit, deadline)
     if not charged then return nil, err end
   end
-  local page
+  local page, full
   page, err = stream.plan:fetch(pager.from, pager.segment, limit, { deadline = deadline })
-  if pace then pace:leave(charged, page and page.capacity, page and page.scanned or 0) end
-  if page and stream.options.hydrate then page, err = hydrate(stream, page) end
-  return page, err
+  full = page
+  if page and stream.options.hydrate then full, err = hydrate(stream, page) end
+  if pace then pace:leave(charged, page) end
+  return full, err
 end
 
 --- Fetches the next page, now.
