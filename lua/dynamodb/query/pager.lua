@@ -41,7 +41,7 @@ local function request_limit(pager)
   return limit
 end
 
---- Requests and answers the next page.
+--- One request for the next page, and what belongs to it.
 local function read(pager)
   local stream = pager.stream
   local pace, deadline, limit = stream.pace, stream.deadline, request_limit(pager)
