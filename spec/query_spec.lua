@@ -548,7 +548,8 @@ describe("the capacity units of a query with hydrate", function()
         if not request.head:find "BatchGetItem" then return handler(request) end
         local found = core.json_decode(request.body).RequestItems.t.Keys
         local consumed = { { TableName = "t", CapacityUnits = #found } }
-        return { body = core.json_encode { Responses = { t = found }, UnprocessedKeys = {}, ConsumedCapacity = consumed } }
+        local answer = { Responses = { t = found }, UnprocessedKeys = {}, ConsumedCapacity = consumed }
+        return { body = core.json_encode(answer) }
       end, { capacity = capacity })
       local q = t:index "by_group":query({ group = "g" }, { hydrate = true, rcu = 10, prefetch = false })
       assert.equal(100, #assert(q:all()))
