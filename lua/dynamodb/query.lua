@@ -52,12 +52,7 @@ local FLAGS = { "reverse", "prefetch", "hydrate" }
 ---@param query dynamodb.Query
 ---@param options table
 local function check(query, options)
-  for _, name in ipairs(COUNTS) do
-    local value = options[name]
-    if value ~= nil and (type(value) ~= "number" or value < 1 or value % 1 ~= 0 or value > 2 ^ 31 - 1) then
-      usage.raise(("%s must be a whole number from 1, not %s"):format(name, tostring(value)))
-    end
-  end
+  option_rules.check_counts(options, COUNTS)
   for _, name in ipairs(FLAGS) do
     local value = options[name]
     if value ~= nil and type(value) ~= "boolean" then
