@@ -43,7 +43,8 @@ BIND := $(wildcard csrc/bind/*.c)
 CURL := $(wildcard csrc/curl/*.c)
 SYSTEM := $(wildcard csrc/system/*.c)
 ENGINE_OBJECTS := $(ENGINE:csrc/%.c=$(OUT)/objects/%.o)
-BUFFER_ENGINE := $(OUT)/objects/engine/buffer.o
+CURL_ENGINE := $(OUT)/objects/engine/buffer.o $(OUT)/objects/engine/http_request.o
+SYSTEM_ENGINE := $(OUT)/objects/engine/buffer.o
 MODULES := $(foreach v,$(LUAS),$(foreach m,core curl system,$(OUT)/$(v)/dynamodb/$(m).so))
 UNITS := $(patsubst spec/engine/%.c,$(BUILD)/asan/unit/%,$(wildcard spec/engine/*.c))
 
@@ -67,11 +68,11 @@ $(OUT)/$(1)/dynamodb/core.so: $(BIND:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(ENGINE_
 	@mkdir -p $$(@D)
 	$$(call quiet,LD)$$(CC) -shared $$(LDFLAGS) -o $$@ $$^ -lcrypto -lz -lm
 
-$(OUT)/$(1)/dynamodb/curl.so: $(CURL:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(BUFFER_ENGINE)
+$(OUT)/$(1)/dynamodb/curl.so: $(CURL:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(CURL_ENGINE)
 	@mkdir -p $$(@D)
 	$$(call quiet,LD)$$(CC) -shared $$(LDFLAGS) -o $$@ $$^ -lcurl
 
-$(OUT)/$(1)/dynamodb/system.so: $(SYSTEM:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(BUFFER_ENGINE)
+$(OUT)/$(1)/dynamodb/system.so: $(SYSTEM:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(SYSTEM_ENGINE)
 	@mkdir -p $$(@D)
 	$$(call quiet,LD)$$(CC) -shared $$(LDFLAGS) -o $$@ $$^
 

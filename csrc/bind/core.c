@@ -8,6 +8,7 @@
 #include "digests.h"
 #include "encode.h"
 #include "expression.h"
+#include "http.h"
 #include "options.h"
 #include "retry.h"
 #include "seal.h"
@@ -39,6 +40,7 @@ static int build_module (lua_State *L) {
   batch_register(L);
   bucket_register(L);
   seal_register(L);
+  http_register(L);
   export_metatable(L, MT_LIST, "list_mt");
   export_metatable(L, MT_SET, "set_mt");
   export_metatable(L, MT_RAW, "raw_mt");

@@ -10,8 +10,12 @@
 #include <openssl/pem.h>
 #include <string.h>
 
+/*
+** The number is asked for in the old way, too: a program with an older OpenSSL of its own, such as some builds of
+** nginx, answers that itself, and would then do a part of what we ask of the newer one.
+*/
 const char *digest_mismatch (void) {
-  return OPENSSL_version_major() == OPENSSL_VERSION_MAJOR
+  return OPENSSL_version_major() == OPENSSL_VERSION_MAJOR && OpenSSL_version_num() >> 28 == OPENSSL_VERSION_MAJOR
            ? NULL
            : "the loaded OpenSSL is not of the major version that dynamodb was built with";
 }

@@ -267,6 +267,14 @@ local function connect(options)
   }, client_mt)
 end
 
+--- The module of the runtime for where we are: nginx's Lua has one of its own, in which libcurl would block the worker.
+---@return string
+local function runtime_here()
+  local ngx = package.loaded.ngx
+  local is_nginx = type(ngx) == "table" and type(ngx.config) == "table" and ngx.config.subsystem == "http"
+  return is_nginx and "dynamodb.runtime.nginx" or "dynamodb.runtime.plain"
+end
+
 --- What reaches the outside for this client; made at its first use, when the configuration is read as a whole.
 ---@private
 ---@return table
@@ -278,7 +286,7 @@ function client_methods:runtime()
     self.user_agent = user_agent(self.app_id, self.given.user_agent)
   end
   if self.given_runtime then return self.given_runtime end
-  if not self.own_runtime then self.own_runtime = require("dynamodb.runtime.plain").new(self.transport) end
+  if not self.own_runtime then self.own_runtime = require(runtime_here()).new(self.transport) end
   return self.own_runtime
 end
 

@@ -125,6 +125,16 @@ end
 ---@field started number?    on the runtime's clock
 ---@field elapsed number?    seconds
 
+local ttl_second, ttl_text -- the last one made: many calls of a second end in the same one
+
+--- "; ttl=20261122T220503Z"
+---@param second integer    since 1970
+---@return string
+local function ttl(second)
+  if second ~= ttl_second then ttl_second, ttl_text = second, os.date("!; ttl=%Y%m%dT%H%M%SZ", second) end
+  return ttl_text
+end
+
 --- "attempt=1; max=4; ttl=20261122T220503Z": for the service, and for who reads logs.
 ---@param call dynamodb.Call
 ---@param now number             on the runtime's clock
@@ -134,7 +144,7 @@ local function sdk_request(call, now, signing_time)
   local text = ("attempt=%d; max=%d"):format(call.attempts, call.policy:max_attempts())
   local left = call.deadline and call.deadline - now
   if not left or left > LONGEST_TTL then return text end
-  return text .. os.date("!; ttl=%Y%m%dT%H%M%SZ", math.floor(signing_time + left))
+  return text .. ttl(math.floor(signing_time + left))
 end
 
 --- One attempt: resolve, sign, send, check.
@@ -226,11 +236,18 @@ end
 ---@param trip dynamodb.Trip
 ---@return table
 local function outcome_of(client, call, err, trip)
-  local outcome = { ok = err == nil }
-  if trip.answer then
+  local outcome
+  if not trip.answer then
+    outcome = { ok = err == nil }
+  else
     local head = trip.answer.head
-    outcome.date, outcome.age = core.header(head, "date"), core.header(head, "age")
-    outcome.sent_at, outcome.received_at = trip.sent_at, trip.sent_at + trip.elapsed
+    outcome = {
+      ok = err == nil,
+      date = core.header(head, "date"),
+      age = core.header(head, "age"),
+      sent_at = trip.sent_at,
+      received_at = trip.sent_at + trip.elapsed,
+    }
     if err then
       outcome.retry_after = core.header(head, "x-amz-retry-after")
       outcome.retry_after_s = core.header(head, "retry-after")

@@ -70,6 +70,31 @@ describe("examples/", function()
     assert.same({}, assert(db:call("Scan", { TableName = table_name })).Items)
   end)
 
+  it("orders.lua runs", function()
+    local output = start "examples/orders.lua"
+    assert.matches("ada has 40 open orders on 4 pages, from 0160 to 0004", output, 1, true)
+    assert.matches("ada 200, charles 400, changed by a letter 400, a limit of -1 400", output, 1, true)
+    assert.matches("open, newest first: 45 orders on 4 pages, from 0160", output, 1, true)
+    assert.matches("shipped, oldest first: 74 orders on 5 pages, from 0022 to 1004", output, 1, true)
+  end)
+
+  it("parallel_scan.lua runs", function()
+    local output = start "examples/parallel_scan.lua"
+    assert.matches("2000 items, counted in 8 segments", output, 1, true)
+    assert.equal(3, select(2, output:gsub("%d+ items in %d+ pages\n", "")))
+    assert.matches("2000 different items in all", output, 1, true)
+    assert.matches("2000 items in the segments, one by one", output, 1, true)
+  end)
+
+  it("query.lua runs", function()
+    local output = start "examples/query.lua"
+    assert.matches("the cursor goes on at 31", output, 1, true)
+    assert.matches("8 messages given out, 120 read", output, 1, true)
+    assert.matches("ada's latest at 120: nil; hydrated: message 120", output, 1, true)
+    assert.matches("with a cursor of another room: InvalidCursor", output, 1, true)
+    assert.matches("resume     after message 100: DeadlineExceeded", output, 1, true)
+  end)
+
   it("transfer.lua runs", function()
     if engine.name == "dynalite" then return pending "dynalite has no transactions" end
     local output = start "examples/transfer.lua"

@@ -91,13 +91,19 @@ function runtime_methods:spawn(f, ...) return self.tasks:spawn(f, ...) end
 ---@return any ...    what it returned; or what it raised, and the traceback of that
 function runtime_methods:join(task) return self.tasks:join(task) end
 
---- Ends a task that nobody wants to wait for any more, and its request.
+--- Waits until the first of several tasks has ended.
+---@param list dynamodb.Task[]
+function runtime_methods:join_any(list) self.tasks:join_any(list) end
+
+--- Ends a task that nobody wants to wait for any more, those that it has started, and their requests.
 ---@param task dynamodb.Task
 function runtime_methods:cancel(task)
-  local transfer = task.waiter and task.waiter.transfer
-  if not self.tasks:cancel(task, "the task was cancelled") or not transfer then return end
-  transfer:cancel()
-  collect(self)
+  local ended = self.tasks:cancel(task, "the task was cancelled")
+  for _, each in ipairs(ended) do
+    local transfer = each.waiter and each.waiter.transfer
+    if transfer then transfer:cancel() end
+  end
+  if ended[1] then collect(self) end
 end
 
 --- A lock between tasks.
