@@ -172,6 +172,20 @@ describe("a profile", function()
     assert.is_false(db.use_fips)
   end)
 
+  it("with services that are not there is told by every call", function()
+    local _, err = client("region = r\nservices = none"):call("ListTables")
+    assert.equal('there is no [services none], which profile "default" names', err.message)
+  end)
+
+  it("stands beside the environment's proxies", function()
+    local db = client("region = r", {}, { HTTPS_PROXY = "http://proxy:3128", NO_PROXY = "a.example" })
+    db:runtime()
+    assert.same({ https = "http://proxy:3128", exempt = { "a.example" } }, db.transport.proxies)
+    credentials.leave()
+    local _, err = client("region = r", {}, { HTTPS_PROXY = "ftp://x" }):call("ListTables")
+    assert.matches("HTTPS_PROXY must begin with", err.message, 1, true)
+  end)
+
   it("with a value that cannot be is told by every call", function()
     local db = client "region = r\nuse_dualstack_endpoint = maybe\nmax_attempts = 0"
     local _, err = db:call("ListTables")

@@ -74,7 +74,7 @@ for lua in 5.4 luajit; do
   tree=$temporary/made-$lua
   check "$lua: luarocks make" make_rock "$lua"
   check "$lua: require from the tree" load_rock "$lua"
-  for module in core curl; do
+  for module in core curl system; do
     check "$lua: $module.so exports luaopen_dynamodb_$module alone" exports "$lua" "$module"
   done
 done

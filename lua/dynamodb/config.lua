@@ -215,6 +215,10 @@ function config.problem(environment, profile)
     local _, problem = config.setting(name, {}, environment, profile)
     problems[#problems + 1] = problem
   end
+  local services = profile and profile.properties and profile.properties.services
+  if services and not profile.shared.services[services] then
+    problems[#problems + 1] = ("there is no [services %s], which profile %q names"):format(services, profile.name)
+  end
   table.sort(problems)
   if problems[1] then return table.concat(problems, "; ") end
 end

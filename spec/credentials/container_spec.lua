@@ -93,6 +93,8 @@ describe("a container's credentials", function()
       { body = '{"AccessKeyId":"AK","SecretAccessKey":"SECRET12","Expiration":"soon"}' },
       "Expiration is not a point in time",
     },
+    ["a time of another kind"] = { { body = '{"AccessKeyId":"AK","SecretAccessKey":"SECRET12","Expiration":{}}' },
+      "Expiration is not a point in time" },
     ["nobody there"] = { { code = "ConnectionError", message = "refused" }, "ConnectionError: refused" },
   } do
     it("stop the search at " .. name, function()

@@ -96,6 +96,18 @@ mfa_serial = arn:aws:iam::1:mfa/me
     assert.matches("Credential=AKMIDDLE/", credentials.header(runtime.requests[2], "authorization"), 1, true)
   end)
 
+  it("are refreshed with those of the step before, which are kept", function()
+    local db, runtime = credentials.client { variables = { HOME = "/h" }, files = {
+      ["/h/.aws/config"] = "[default]\n" .. ROLE .. "source_profile = b\n[profile b]\n" .. ROLE
+        .. "source_profile = c\n[profile c]\n" .. KEYS,
+    }, routes = { [STS] = { answer { key = "AKMIDDLE" }, answer() } } }
+    db:runtime()
+    db.provider:invalidate(assert(db.provider:get(runtime)))
+    assert(db.provider:get(runtime))
+    assert.equal(3, #runtime.requests)
+    assert.matches("Credential=AKMIDDLE/", credentials.header(runtime.requests[3], "authorization"), 1, true)
+  end)
+
   it("come with the environment's, if the profile says so", function()
     local found, _, runtime = find("[default]\n" .. ROLE .. "credential_source = Environment\n", {
       variables = { AWS_ACCESS_KEY_ID = "AKENV", AWS_SECRET_ACCESS_KEY = "ENVSECRET" },

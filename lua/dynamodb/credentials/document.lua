@@ -1,4 +1,5 @@
 --- Credentials out of the documents in which AWS's sources give them.
+local core = require "dynamodb.core"
 local static = require "dynamodb.credentials.static"
 local time = require "dynamodb.time"
 
@@ -39,7 +40,7 @@ function document.credentials(given, names, source)
   for _, kind in ipairs { "key", "secret" } do
     if not document.text(given, names[kind]) then return nil, names[kind] .. " is missing" end
   end
-  local expires = names.expires and given[names.expires]
+  local expires = given[names.expires]
   local found = {
     access_key_id = given[names.key],
     secret_access_key = given[names.secret],
@@ -47,7 +48,7 @@ function document.credentials(given, names, source)
     account_id = names.account and document.text(given, names.account),
     expires = document.time(expires),
   }
-  if not found.expires and (type(expires) == "string" or type(expires) == "number") then
+  if not found.expires and expires ~= nil and expires ~= core.null then
     return nil, names.expires .. " is not a point in time"
   end
   local message = static.problem(found)

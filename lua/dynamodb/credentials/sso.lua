@@ -69,7 +69,10 @@ local function refresh(self, runtime, token, deadline)
       refreshToken = token.refreshToken,
     },
   }, deadline)
-  if not answer then return nil, err end
+  if not answer then
+    if http.is_late(err, runtime, deadline) then return nil, err end
+    return failure(("%s: the SSO token could not be refreshed: %s: %s"):format(self.place, err.code, err.message))
+  end
   local given = http.document(answer)
   if answer.status ~= 200 then
     local reason = given and document.text(given, "error") or "no reason"

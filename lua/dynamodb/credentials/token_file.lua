@@ -21,8 +21,8 @@ end
 ---@param document table
 ---@return boolean
 function token_file.write(path, document)
-  local system = require "dynamodb.system"
-  return system.write_private(path, core.json_encode(document)) == true
+  local is_there, system = pcall(require, "dynamodb.system")
+  return is_there and system.write_private(path, core.json_encode(document)) == true
 end
 
 return token_file
