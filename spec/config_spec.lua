@@ -116,6 +116,16 @@ describe("the shared files", function()
     assert.equal(0, #runtime.requests)
   end)
 
+  it("of another user are empty, unless they were named", function()
+    local open = io.open
+    finally(function() rawset(io, "open", open) end)
+    rawset(io, "open", function(path) return nil, path .. ": Permission denied", 13 end) -- root may read everything
+    assert(files.load { HOME = "/home-of-another" })
+    local shared, message = files.load { HOME = "/home-of-another", AWS_CONFIG_FILE = "/named" }
+    assert.is_nil(shared)
+    assert.equal("/named cannot be read: Permission denied", message)
+  end)
+
   it("that are not there are empty; one that cannot be read is not", function()
     assert.is_table(files.load { AWS_CONFIG_FILE = "/none", AWS_SHARED_CREDENTIALS_FILE = "/none" })
     local loaded, message = files.load { AWS_CONFIG_FILE = "/" }
