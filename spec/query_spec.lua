@@ -453,7 +453,11 @@ describe("fetching ahead", function()
       if #runtime.requests == 2 then return { code = "Timeout", sent = true } end
       return handler(request, ...)
     end)
-    assert.equal(8, #assert(t:query({ pk = "p" }):all()))
+    local q = t:query { pk = "p" }
+    for _ = 1, 4 do assert(q:next()) end
+    runtime:advance(10)
+    for _ = 5, 8 do assert(q:next()) end
+    assert.is_nil(select(2, q:next()))
     assert.equal(4, #runtime.requests)
     assert.equal(3, #model.requests)
   end)
