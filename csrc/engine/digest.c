@@ -5,6 +5,8 @@
 #include <openssl/params.h>
 #include <string.h>
 
+_Static_assert(DIGEST_MOST >= EVP_MAX_MD_SIZE, "DIGEST_MOST is too small");
+
 const char *digest_mismatch (void) {
   return OPENSSL_version_major() == OPENSSL_VERSION_MAJOR
            ? NULL
@@ -31,6 +33,11 @@ void digest_close (Digest *d) {
 int digest_sha256 (Digest *d, const void *bytes, size_t len, unsigned char out[DIGEST_SIZE]) {
   return d->hash && EVP_DigestInit_ex2(d->hash, NULL, NULL) && EVP_DigestUpdate(d->hash, bytes, len) &&
          EVP_DigestFinal_ex(d->hash, out, NULL);
+}
+
+size_t digest_named (const char *name, const void *bytes, size_t len, unsigned char out[DIGEST_MOST]) {
+  size_t size = 0;
+  return EVP_Q_digest(NULL, name, NULL, bytes, len, out, &size) ? size : 0;
 }
 
 int hmac_open (Hmac *h, const Digest *d) {

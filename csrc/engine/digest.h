@@ -10,6 +10,7 @@
 #pragma GCC visibility push(hidden)
 
 #define DIGEST_SIZE 32
+#define DIGEST_MOST 64 /* bytes of the longest one, EVP_MAX_MD_SIZE */
 
 struct evp_md_st;
 struct evp_md_ctx_st;
@@ -34,6 +35,12 @@ const char *digest_mismatch (void);
 int digest_open (Digest *d); /* 0 when OpenSSL refuses */
 void digest_close (Digest *d);
 int digest_sha256 (Digest *d, const void *bytes, size_t len, unsigned char out[DIGEST_SIZE]);
+
+/*
+** The digest that OpenSSL knows by `name`, for what is hashed now and then: fetched each time. Its length, or 0 when
+** OpenSSL has none of that name or refuses it.
+*/
+size_t digest_named (const char *name, const void *bytes, size_t len, unsigned char out[DIGEST_MOST]);
 
 int hmac_open (Hmac *h, const Digest *d); /* no key yet */
 void hmac_close (Hmac *h);

@@ -338,6 +338,12 @@ function core.crc32(bytes) end
 ---@return string? message
 function core.gunzip(bytes, limit) end
 
+--- The digest of some bytes: for checksums and keys of other services' formats. SHA-256 is for everything new.
+---@param algorithm "md5"|"sha256"
+---@param bytes string
+---@return string digest    its bytes, 16 or 32 of them
+function core.digest(algorithm, bytes) end
+
 --- A random UUID (version 4) from the system's random source.
 ---@return string
 function core.uuid() end
