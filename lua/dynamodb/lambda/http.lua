@@ -52,12 +52,11 @@ end
 ---@param ctx any
 ---@param id string?
 ---@return dynamodb.HttpResponse
+---@return string? methods    of a preflight: those that may be used
 local function respond(settings, find, request, ctx, id)
   local f, methods = find(request)
   if settings.cors and cors.is_preflight(request) and (f or methods) then
-    local made = responses.new(204)
-    cors.add(settings.cors, request, made, methods or request.headers["access-control-request-method"])
-    return made
+    return responses.new(204), methods or request.headers["access-control-request-method"]
   end
   if not f then
     local made = failure.response(requests.failure(methods and 405 or 404,
@@ -91,10 +90,9 @@ local function make(settings, find)
     local id = type(ctx) == "table" and ctx.request_id or request and request.request_id
     local made
     if request then
-      made = respond(settings, find, request, ctx, id)
-      if settings.cors and not made.headers["access-control-allow-methods"] then
-        cors.add(settings.cors, request, made)
-      end
+      local methods
+      made, methods = respond(settings, find, request, ctx, id)
+      if settings.cors then cors.add(settings.cors, request, made, methods) end
       if request.method == "HEAD" then made.body = nil end
     else
       made = failure.response(err, id)
