@@ -8,7 +8,7 @@ local e = dynamodb.expr
 local KEYS = {
   partition = "pk", sort = "sk", types = { pk = "S", sk = "N", a = "S", b = "N", c = "S", d = "N" },
   indexes = {
-    by_group = { partition = "group", sort = "sk" },
+    by_group = { partition = "group", sort = "sk", kind = "global" },
     wide = { partition = { "a", "b" }, sort = { "c", "d" } },
   },
 }
@@ -184,6 +184,9 @@ describe("Table:query", function()
     refuses("cursor must be a string", function(t) t:query({ pk = "p" }, { cursor = 3 }) end)
     refuses("cursor_keys[1] must be a string of at least 16 bytes", function(t)
       t:query({ pk = "p" }, { cursor_keys = { "short" } })
+    end)
+    refuses("consistent: by_group is a global index", function(t)
+      t:index "by_group":query({ group = "g" }, { consistent = true })
     end)
     refuses('unknown option of scan "reverse"', function(t) t:scan { reverse = true } end)
   end)

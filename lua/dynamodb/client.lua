@@ -6,9 +6,11 @@ local cursors = require "dynamodb.cursor"
 local config = require "dynamodb.config"
 local endpoint = require "dynamodb.endpoint"
 local errors = require "dynamodb.error"
+local explain = require "dynamodb.explain"
 local model = require "dynamodb.model"
 local option_rules = require "dynamodb.options"
 local parallel = require "dynamodb.parallel"
+local partiql = require "dynamodb.partiql"
 local request = require "dynamodb.request"
 local table_module = require "dynamodb.table"
 local tables = require "dynamodb.admin.tables"
@@ -36,6 +38,7 @@ local client_mt = { __name = "dynamodb.Client", __index = client_methods }
 ---@field random (fun(): number)?     where jitter comes from, if not from the system
 ---@field problem string?            what is wrong with the environment; every call says so
 ---@field hooks table<string, function>
+---@field explained dynamodb.ExplainedRequest[]?    while it only explains
 ---@field user_agent string
 ---@field max_response integer      bytes
 
@@ -380,8 +383,9 @@ end
 ---@param name string       name or ARN
 ---@param schema table?     partition and sort (names), types (`{ pk = "S" }`), indexes (`{ GSI1 = { partition = "a" }
 ---                         }`), retry_ambiguous (for the table's writes), version (the attribute that holds an item's
----                         version: every write through the table checks it and moves it on); or the table's whole
----                         spec, as `create_table` takes it
+---                         version: every write through the table checks it and moves it on), stamps (true: every
+---                         write through the table sets createdAt and updatedAt; or `{ created = "…", updated = "…" }`
+---                         for other names, or for one of them); or the table's whole spec, as `create_table` takes it
 ---@return dynamodb.Table
 function client_methods:table(name, schema)
   return table_module.new(self, name, schema)
@@ -485,7 +489,9 @@ end
 ---@return table values     the first result of each function, nil where there was none
 ---@return table? errs      nil if no function returned an error; else errs[i] is the one of functions[i]
 function client_methods:parallel(functions, options)
-  return parallel.run(self:runtime(), functions, options)
+  local runtime = self:runtime()
+  if self.explained then runtime = {} end -- one by one: while one asks for keys, the others would be sent
+  return parallel.run(runtime, functions, options)
 end
 
 --- Up to 100 writes on different items that all happen or none of them does. The function adds them to the transaction
@@ -515,6 +521,68 @@ end
 ---@return dynamodb.Meta?
 function client_methods:transact_get(f, options)
   return transaction.get(self, f, options)
+end
+
+--- Executes one PartiQL statement. A SELECT gives its items one by one, over as many pages as there are: `for item in
+--- db:execute("SELECT * FROM users WHERE pk = ?", { "USER#1" }) do`; nothing is sent before the first one is asked for.
+--- Any other statement is executed at once, and is not sent again by itself when it is unknown whether it was applied.
+---
+--- | option | meaning |
+--- | --- | --- |
+--- | `limit` | of a SELECT: items to give out at most |
+--- | `page_size` | of a SELECT: items that a request reads at most (DynamoDB's Limit); 1 MB by default |
+--- | `consistent` | of a SELECT: boolean |
+--- | `capacity` | "total", "indexes" or "none" |
+--- | `timeout`, `deadline` | seconds for all of it, or a time on `db:now()` |
+--- | `retry_ambiguous` | `true`: a write is sent again also when it may have been applied |
+---@param statement string    up to 8,192 characters
+---@param parameters any[]?   a list of values, one for each `?`
+---@param options table?
+---@return dynamodb.StatementResults|table[]|true|nil result    of a SELECT; else true, or with RETURNING the items
+---@return dynamodb.Error?    of a statement that is no SELECT
+---@return dynamodb.Meta?
+function client_methods:execute(statement, parameters, options)
+  return partiql.execute(self, statement, parameters, options)
+end
+
+--- Executes many PartiQL statements, 25 to a request: all of them read one item each, or all of them write. What the
+--- service throttles is sent again until it is done. Writes of one item have no order among each other.
+---@param statements table[]    a list of `{ statement, parameters }`
+---@param options table?        consistent (boolean, of reads), capacity, timeout (seconds in all; none by default),
+---                             deadline, stall (seconds without any progress until it gives up; 60), retry_ambiguous
+---@return dynamodb.StatementReport? report    only if all of it is done; `results[i]` is the item of statement i, false
+---                             if there is none, and true for a write
+---@return dynamodb.Error?      else: code Incomplete, with `report`; in it `failures` and `leftovers`, each with the
+---                             `index` of its statement
+function client_methods:execute_batch(statements, options)
+  return partiql.execute_batch(self, statements, options)
+end
+
+--- Executes up to 100 PartiQL statements of which all happen or none of them does: all of them read one item each, or
+--- all of them write or check (EXISTS). They are sent with a token, so that repeating them after a lost answer does no
+--- harm.
+---@param statements table[]    a list of `{ statement, parameters }`
+---@param options table?        token (1 to 36 characters), capacity, timeout (seconds), deadline
+---@return table[]|true|nil result    the items, false for one that is not there; true for writes
+---@return dynamodb.Error?      TransactionCanceledException has `reasons`, one for each statement in order: `{ code =
+---                             "None", message =, item =, statement = }`
+---@return dynamodb.Meta?
+function client_methods:execute_transaction(statements, options)
+  return partiql.execute_transaction(self, statements, options)
+end
+
+--- The requests that a function of the program's would make, as DynamoDB gets them; none of them is sent. Each call
+--- inside of it returns an error of the code Explained, and where the function raises that, it has ended; what else it
+--- raises is raised. The keys of a table that was declared without them are really asked for. `tostring` of the list,
+--- or of one request, is for people: JSON in lines, and expressions with their names and values put in.
+---
+--- ```lua
+--- print(db:explain(function() users:update(key, { add = { visits = 1 } }) end))
+--- ```
+---@param f fun()       runs at once; it must wait for nothing but the client's calls
+---@return dynamodb.ExplainedRequest[] requests    `{ operation =, service =, target =, body = "…" }`
+function client_methods:explain(f)
+  return explain.run(self, f)
 end
 
 --- Closes the connections that the client opened itself. The client cannot be used any more; closing twice is allowed.

@@ -1,5 +1,6 @@
 --- Reading many items: a query of one partition, or a scan. An object is used once; where it stopped, another one can
 --- go on from its cursor.
+local capacity = require "dynamodb.capacity"
 local core = require "dynamodb.core"
 local cursors = require "dynamodb.cursor"
 local keys = require "dynamodb.query.keys"
@@ -103,27 +104,13 @@ local function new(target, index, operation, given, options)
   return self
 end
 
---- What the service tells is added up.
-local function add(sum, part)
-  for name, value in pairs(part) do
-    if type(value) == "number" then
-      sum[name] = (tonumber(sum[name]) or 0) + value
-    elseif type(value) == "table" then
-      sum[name] = add(type(sum[name]) == "table" and sum[name] or {}, value)
-    else
-      sum[name] = value
-    end
-  end
-  return sum
-end
-
 local function count_page(self, page)
   local sums = self.sums
   sums.pages, sums.items = sums.pages + 1, sums.items + #page.items
   for _, name in ipairs { "count", "scanned", "attempts", "waited", "gone" } do
     sums[name] = sums[name] + page[name]
   end
-  if page.capacity then sums.capacity = add(sums.capacity or {}, page.capacity) end
+  sums.capacity = capacity.add(sums.capacity, page.capacity)
   if page.hydrated then sums.hydrated = (sums.hydrated or 0) + page.hydrated end
 end
 

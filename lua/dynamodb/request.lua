@@ -4,6 +4,7 @@
 local core = require "dynamodb.core"
 local endpoint = require "dynamodb.endpoint"
 local errors = require "dynamodb.error"
+local explain = require "dynamodb.explain"
 local expression = require "dynamodb.expression"
 local hooks = require "dynamodb.hooks"
 local repeat_safe = require "dynamodb.repeat_safe"
@@ -53,7 +54,7 @@ end
 ---@param spec table?    nil for an operation that the model does not know: plain JSON
 ---@param params table
 ---@return string
-local function encode(client, operation, spec, params)
+function request.encode(client, operation, spec, params)
   if next(params) == nil then return "{}" end
   if not spec then
     local ok, body = pcall(core.json_encode, params)
@@ -351,7 +352,7 @@ end
 ---@param options table       timeout, deadline, retry_ambiguous
 ---@param built table?        by who built it: `resend` (may the transport?), `repeatable` (may the policy?),
 ---                           `retry_ambiguous`, `max_attempts`, `was_applied`, `body` (instead of `params`), `raw` (the
----                           answer's body is wanted as it is)
+---                           answer's body is wanted as it is), `needed` (sent also while the client only explains)
 ---@return table|string|nil value
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
@@ -372,7 +373,7 @@ function request.perform(client, operation, spec, params, options, built)
     service = streams and "dynamodbstreams" or "dynamodb",
     target = spec and spec.target or "DynamoDB_20120810." .. operation,
     table = type(params.TableName) == "string" and params.TableName or nil,
-    body = built.body or encode(client, operation, spec, params),
+    body = built.body or request.encode(client, operation, spec, params),
     raw = built.raw,
     deadline = deadline,
     invocation_id = core.uuid(),
@@ -388,10 +389,16 @@ function request.perform(client, operation, spec, params, options, built)
     proves_itself = operation == "PutItem" and params.ReturnValues == nil,
     was_applied = built.was_applied,
   }
+  if client.explained and not built.needed then return nil, explain.note(client, call) end
   if client.problem then
     return nil, conclude(call, errors.new { code = "ConfigurationError", message = client.problem })
   end
-  local value, err, answer = run(client, call)
+  local value, err, answer
+  if client.explained then
+    value, err, answer = explain.aside(client, run, call)
+  else
+    value, err, answer = run(client, call)
+  end
   if err then return nil, err end
   return value, nil, {
     attempts = call.attempts,

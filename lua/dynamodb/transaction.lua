@@ -7,6 +7,7 @@ local model = require "dynamodb.model"
 local option_rules = require "dynamodb.options"
 local request = require "dynamodb.request"
 local schema = require "dynamodb.schema"
+local stamps = require "dynamodb.stamps"
 local usage = require "dynamodb.usage"
 local write = require "dynamodb.write"
 
@@ -24,6 +25,7 @@ local get_mt = { __name = "dynamodb.TransactionGet", __index = get_methods }
 ---@field open boolean            until the function returns
 ---@field count integer           of its operations, from then on
 ---@field err dynamodb.Error?     why it cannot be sent
+---@field time string?            of its stamps
 
 local set_of = write.set_of
 
@@ -104,6 +106,15 @@ local function known_schema(self, target)
   return keys
 end
 
+--- The time of the stamps: one for all of the transaction.
+---@param self dynamodb.Transaction
+---@param target dynamodb.Table
+---@return string?
+local function stamp_time(self, target)
+  if target.stamps and not self.time then self.time = stamps.now(self.client) end
+  return self.time
+end
+
 --- Writes one item, as `Table:put`.
 ---@param target dynamodb.Table
 ---@param item table         with its key
@@ -113,7 +124,7 @@ function write_methods:put(target, item, options)
   check_table(self, target, "put")
   options = option_rules.check(options, PUT, "put")
   local keys = known_schema(self, target)
-  return keys and add_write(self, "put", write.put(target, item, options), options, keys)
+  return keys and add_write(self, "put", write.put(target, item, options, stamp_time(self, target)), options, keys)
 end
 
 --- Writes one item that must not be there yet, as `Table:create`.
@@ -126,7 +137,7 @@ function write_methods:create(target, item, options)
   options = option_rules.check(options, CREATE, "create")
   usage.check_type(item, "table", "item")
   local keys = known_schema(self, target)
-  return keys and add_write(self, "put", write.create(target, item), options, keys)
+  return keys and add_write(self, "put", write.create(target, item, stamp_time(self, target)), options, keys)
 end
 
 --- Changes one item, as `Table:update`.
@@ -138,7 +149,8 @@ end
 function write_methods:update(target, item_key, changes, options)
   check_table(self, target, "update")
   options = option_rules.check(options, CHANGE, "update")
-  return add_write(self, "update", write.update(target, item_key, changes, options), options)
+  local made = write.update(target, item_key, changes, options, stamp_time(self, target))
+  return add_write(self, "update", made, options)
 end
 
 --- Deletes one item, as `Table:delete`.

@@ -133,6 +133,10 @@ local function new(query, limits)
       ReturnConsumedCapacity = options.rcu and "TOTAL" or option_rules.capacity(client, options),
     },
   }, plan_mt)
+  -- Source: ConsistentRead of Query in the API reference.
+  if options.consistent and index.kind == "global" and not options.hydrate then
+    usage.raise(("consistent: %s is a global index, which is always read eventually consistent"):format(query.index))
+  end
   if query.operation == "Query" then
     local what = query.index and "the index " .. query.index or "the table"
     local given = query.keys
