@@ -57,7 +57,9 @@ function functions.balances(request)
     for _, id in ipairs(ids) do tx:get(shop.table, balance_of(id), { attributes = { "balance" } }) end
   end)
   if not found then return nil, err end
-  for i, account in ipairs(found) do list[i] = account and { id = ids[i], balance = account.balance } or dynamodb.null end
+  for i, account in ipairs(found) do
+    list[i] = account and { id = ids[i], balance = account.balance } or dynamodb.null
+  end
   return { accounts = list }
 end
 

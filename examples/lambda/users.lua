@@ -52,7 +52,9 @@ function functions.update(request)
       changes.set[name] = value
     end
   end
-  if next(changes.set) == nil and #changes.remove == 0 then return nil, http.error(400, "There is nothing to change") end
+  if next(changes.set) == nil and #changes.remove == 0 then
+    return nil, http.error(400, "There is nothing to change")
+  end
   local user
   user, err = shop.table:update(http.input(shop.user_key, request.params.id), changes,
     { where = e.exists "pk", returns = "ALL_NEW" })

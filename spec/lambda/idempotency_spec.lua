@@ -1,4 +1,5 @@
 -- Work that is done once for each key: what is written, what a repetition gets, what Powertools would find.
+local capture = require "spec.support.capture"
 local core = require "dynamodb.core"
 local http_events = require "spec.support.http_events"
 local idempotency = require "dynamodb.lambda.idempotency"
@@ -14,7 +15,7 @@ local function ok(body) return { status = 200, body = body or "{}" } end
 -- The refusal of a put whose key is taken by this item.
 local function taken_by(item)
   return { status = 400, body = core.json_encode {
-    __type = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", message = "The conditional request failed",
+    __type = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", message = "refused",
     Item = core.json_decode(core.marshal(item)),
   } }
 end
@@ -63,7 +64,8 @@ describe("idempotency.wrap", function()
   end)
 
   it("gives a repetition the kept result", function()
-    local handler, runtime, worked = new { taken_by { id = "x", status = "COMPLETED", data = '{"charged":"o1","n":1}' } }
+    local kept = { id = "x", status = "COMPLETED", data = '{"charged":"o1","n":1}' }
+    local handler, runtime, worked = new { taken_by(kept) }
     local result = handler({ order = "o1" }, ctx)
     assert.same({ charged = "o1", n = 1 }, result)
     assert.same({ 0, 1 }, { worked.count, #runtime.requests })
@@ -78,7 +80,8 @@ describe("idempotency.wrap", function()
   end)
 
   it("fails while the work is under way", function()
-    local handler, _, worked = new { taken_by { id = "x", status = "INPROGRESS", in_progress_expiration = 1800000000000 } }
+    local item = { id = "x", status = "INPROGRESS", in_progress_expiration = 1800000000000 }
+    local handler, _, worked = new { taken_by(item) }
     local fine, err = pcall(handler, { order = "o1" }, ctx)
     assert.is_false(fine)
     assert.is_true(err:is "IdempotencyInProgress")
@@ -242,10 +245,9 @@ describe("idempotency.wrap", function()
       assert.equal(409, busy.statusCode)
       assert.equal("1", http_events.headers(busy)["retry-after"])
       local throttled = { status = 400, body = '{"__type":"x#ProvisionedThroughputExceededException"}' }
-      local real = io.stderr
-      io.stderr = { write = function() end }
-      finally(function() io.stderr = real end)
-      assert.equal(503, run({ throttled }, with_key).statusCode)
+      local text, answer = capture("stderr", run, { throttled }, with_key)
+      assert.equal(503, answer.statusCode)
+      assert.matches("ProvisionedThroughputExceeded", text, 1, true)
     end)
   end)
 

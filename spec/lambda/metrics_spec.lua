@@ -1,4 +1,5 @@
 -- Lines of CloudWatch's embedded metric format.
+local capture = require "spec.support.capture"
 local core = require "dynamodb.core"
 local metrics = require "dynamodb.lambda.metrics"
 local fake_client = require "spec.support.fake_client"
@@ -91,11 +92,10 @@ describe("metrics", function()
   end)
 
   it("go to standard output by default", function()
-    local real, written = io.stdout, {}
-    io.stdout = { write = function(_, ...) written[#written + 1] = table.concat { ... } end, flush = function() end }
-    finally(function() io.stdout = real end)
-    metrics.new({ namespace = "N" }):add("A", 1):flush()
-    assert.matches('^{.*"A":1.*}\n$', table.concat(written))
+    local m = metrics.new { namespace = "N" }
+    m:add("A", 1)
+    local text = capture("stdout", m.flush, m)
+    assert.matches('^{.*"A":1.*}\n$', text)
   end)
 
   it("refuse what CloudWatch would not take", function()

@@ -113,7 +113,8 @@ describe("cors", function()
 
   it("answers what a browser asks before a request", function()
     for _, source in ipairs(http_events.sources) do
-      local status, _, headers = go(router_with { origins = "*", max_age = 600 }, "OPTIONS", "/users", source, preflight)
+      local router = router_with { origins = "*", max_age = 600 }
+      local status, _, headers = go(router, "OPTIONS", "/users", source, preflight)
       assert.same({ 204, "*", "GET, HEAD, POST", "content-type", "600" }, {
         status, headers["access-control-allow-origin"], headers["access-control-allow-methods"],
         headers["access-control-allow-headers"], headers["access-control-max-age"],

@@ -1,4 +1,5 @@
 -- Functions for what happens to items: which is called, with what, and what AWS is told of the batch.
+local capture = require "spec.support.capture"
 local core = require "dynamodb.core"
 local dynamodb = require "dynamodb"
 local events = require "spec.support.stream_events"
@@ -20,7 +21,9 @@ describe("streams.handler", function()
   it("calls the function of each kind, with both images", function()
     local seen = {}
     local function see(name)
-      return function(r) seen[#seen + 1] = { name, r.keys.pk, r.new and r.new.n or false, r.old and r.old.n or false } end
+      return function(r)
+        seen[#seen + 1] = { name, r.keys.pk, r.new and r.new.n or false, r.old and r.old.n or false }
+      end
     end
     local handler = streams.handler { insert = see "insert", modify = see "modify", remove = see "remove" }
     local response = handler { Records = {
@@ -97,7 +100,8 @@ describe("streams.handler", function()
     it("with a function of their own", function()
       local calls = { expire = 0, remove = 0 }
       streams.handler {
-        expire = function() calls.expire = calls.expire + 1 end, remove = function() calls.remove = calls.remove + 1 end,
+        expire = function() calls.expire = calls.expire + 1 end,
+        remove = function() calls.remove = calls.remove + 1 end,
       } (event)
       assert.same({ expire = 2, remove = 2 }, calls)
     end)
@@ -140,11 +144,9 @@ describe("streams.handler", function()
   end)
 
   it("writes failures to the log, on one line and without the item", function()
-    local real, written = io.stderr, {}
-    io.stderr = { write = function(_, ...) written[#written + 1] = table.concat { ... } end }
-    finally(function() io.stderr = real end)
-    streams.handler { insert = function() error("first\nsecond", 0) end } (events.inserts "secret", { request_id = "r1" })
-    assert.matches("^%[ERROR%]\t[%d:TZ-]+\tr1\tdynamodb.Record%(INSERT 101%): first\rsecond\n$", table.concat(written))
+    local handler = streams.handler { insert = function() error("first\nsecond", 0) end }
+    local text = capture("stderr", handler, events.inserts "secret", { request_id = "r1" })
+    assert.matches("^%[ERROR%]\t[%d:TZ-]+\tr1\tdynamodb.Record%(INSERT 101%): first\rsecond\n$", text)
   end)
 
   describe("with little time", function()
@@ -349,8 +351,8 @@ describe("a record", function()
         address = { city = "Wien", zip = "8010" }, list = { 1, 3 } },
     })
     local changed = {}
-    for _, place in ipairs { "status", "n", "tags", "gone", "fresh", "nowhere", "address", "address.city", "address.zip",
-      "list[0]", "list[1]", "status.deeper" } do
+    for _, place in ipairs { "status", "n", "tags", "gone", "fresh", "nowhere", "address", "address.city",
+      "address.zip", "list[0]", "list[1]", "status.deeper" } do
       if r:changed(place) then changed[#changed + 1] = place end
     end
     assert.same({ "status", "gone", "fresh", "address", "address.city", "list[1]" }, changed)

@@ -28,6 +28,13 @@ local function both(pairs_of, convert)
   return single, multiple
 end
 
+local function escaped(params)
+  if not params then return core.null end
+  local copy = {}
+  for name, value in pairs(params) do copy[name] = escape(value) end
+  return copy
+end
+
 local function joined(multiple)
   local single = {}
   for name, values in pairs(multiple) do single[name] = table.concat(values, ",") end
@@ -44,7 +51,7 @@ function make.rest(r)
   return {
     resource = r.resource or r.path, path = escape(r.path, "/"), httpMethod = r.method, headers = headers,
     multiValueHeaders = all_headers, queryStringParameters = query, multiValueQueryStringParameters = all_query,
-    pathParameters = r.params and joined { id = { escape(r.params.id) } } or core.null, stageVariables = core.null,
+    pathParameters = escaped(r.params), stageVariables = core.null,
     requestContext = {
       resourceId = "123abc", resourcePath = r.resource or r.path, httpMethod = r.method, stage = "prod",
       requestId = "rest-id", identity = { sourceIp = "192.0.2.1" }, apiId = "x",
