@@ -383,8 +383,8 @@ function core.seal(bytes, context, keys) end
 function core.unseal(text, context, keys) end
 
 ---@class dynamodb.Bucket
---- A token bucket of capacity units a second, that may owe: a request is charged what it will probably cost, and settled
---- when that is known. It starts with one second's worth and never holds more.
+--- A token bucket of capacity units a second, that may owe: a request is charged what it will probably cost, and
+--- settled when that is known. It starts with one second's worth and never holds more.
 local bucket = {}
 
 --- A token bucket.
