@@ -45,8 +45,8 @@ for lua in 5.4 luajit 5.3; do
   ! command -v "$(interpreter "$lua")" > /dev/null || luas+=("$lua")
 done
 unit=() integration=()
-for spec in ${SPECS:-spec/*_spec.lua spec/integration/*_spec.lua}; do
-  case $spec in spec/integration/*) integration+=("$spec") ;; *) unit+=("$spec") ;; esac
+for spec in ${SPECS:-spec/*_spec.lua spec/lambda/*_spec.lua spec/streams/*_spec.lua spec/integration/*_spec.lua}; do
+  case $spec in spec/integration/* | */article_spec.lua) integration+=("$spec") ;; *) unit+=("$spec") ;; esac
 done
 
 if [[ $FLAVOUR == plain && -z ${SPECS:-} ]]; then

@@ -4,6 +4,7 @@ local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
 local events = require "dynamodb.streams.event"
 local process = require "dynamodb.streams.process"
+local records = require "dynamodb.streams.record"
 local replays = require "dynamodb.streams.replay"
 local usage = require "dynamodb.usage"
 
@@ -168,6 +169,14 @@ function streams.records(source, options)
   options = options or {}
   usage.check_names(options, { values = true, numbers = true }, "option of streams.records")
   return events.read(source, value_options(options.numbers), options.values)
+end
+
+--- Orders two sequence numbers of a shard: decimal digits without an end.
+---@param a string
+---@param b string
+---@return -1|0|1
+function streams.compare(a, b)
+  return records.compare(a, b)
 end
 
 --- Does again what AWS has given up on: reads the records that an on-failure destination got the bounds of (the record
