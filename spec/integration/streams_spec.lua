@@ -231,6 +231,15 @@ describe("idempotency against a real engine", function()
     assert.equal(2, worked)
   end)
 
+  it("does not do again what was completed when its invocation's time is over", function()
+    local handler = wrap(function() return "done" end)
+    local short = { function_name = "f", remaining_ms = function() return 1 end }
+    handler({ id = "late" }, short)
+    db:runtime():sleep(0.05)
+    assert.equal("done", handler({ id = "late" }, short))
+    assert.equal(1, worked)
+  end)
+
   it("does not let two work at the same time", function()
     local handler
     handler = wrap(function(event)

@@ -98,6 +98,13 @@ describe("idempotency.wrap", function()
     assert.same({ put.Item.owner }, { (select(2, next(deleted.ExpressionAttributeValues))) })
   end)
 
+  it("marks each item as its own", function()
+    local handler, runtime = new { ok(), ok(), ok(), ok() }
+    handler({ order = "o1" }, ctx)
+    handler({ order = "o1" }, ctx)
+    assert.are_not.equal(sent(runtime, 1).Item.owner.S, sent(runtime, 3).Item.owner.S)
+  end)
+
   it("does not keep a response that says 500", function()
     local handler, runtime = new({ ok(), ok() }, nil, function() return { statusCode = 503 } end)
     assert.same({ statusCode = 503 }, handler({ order = "o1" }, ctx))

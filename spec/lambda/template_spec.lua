@@ -49,7 +49,8 @@ describe("examples/lambda/serverless.yml", function()
       assert.is_truthy(source:find("functions." .. name .. "(", 1, true) or source:find(name .. " =", 1, true), name)
     end
     assert.equal(5, count)
-    for _, member in ipairs { "TABLE_NAME: ", "provisionedConcurrency: 5", "functionResponseType: Report", "onFailure: " } do
+    for _, member in ipairs { "TABLE_NAME: ", "provisionedConcurrency: 5", "functionResponseType: Report",
+      "onFailure: " } do
       assert.is_truthy(text:find(member, 1, true), member)
     end
   end)

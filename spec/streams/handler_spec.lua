@@ -88,13 +88,14 @@ describe("streams.handler", function()
       record("REMOVE", 2, { identity = { Type = "Service", PrincipalId = "dynamodb.amazonaws.com" } }),
       record("REMOVE", 3, { identity = { type = "Service", principalId = "someone.amazonaws.com" } }),
       record("REMOVE", 4, { identity = core.null }),
+      record("REMOVE", 6, { identity = { type = "Role", principalId = "dynamodb.amazonaws.com" } }),
       record("MODIFY", 5, { identity = { type = "Service", principalId = "dynamodb.amazonaws.com" } }),
     } }
 
     it("in both spellings", function()
       local expired = {}
       streams.handler { any = function(r) expired[#expired + 1] = r.expired end } (event)
-      assert.same({ true, true, false, false, false }, expired)
+      assert.same({ true, true, false, false, false, false }, expired)
     end)
 
     it("with a function of their own", function()
@@ -103,13 +104,13 @@ describe("streams.handler", function()
         expire = function() calls.expire = calls.expire + 1 end,
         remove = function() calls.remove = calls.remove + 1 end,
       } (event)
-      assert.same({ expire = 2, remove = 2 }, calls)
+      assert.same({ expire = 2, remove = 3 }, calls)
     end)
 
     it("and gives them to remove otherwise", function()
       local removed = 0
       streams.handler { remove = function() removed = removed + 1 end } (event)
-      assert.equal(4, removed)
+      assert.equal(5, removed)
     end)
   end)
 
@@ -138,7 +139,7 @@ describe("streams.handler", function()
     end)
 
     it("and not when one returns nothing, or a result", function()
-      local results = { a = { nil }, b = { false }, c = { { item = 1 }, nil, "meta" } }
+      local results = { a = { nil, nil, "meta" }, b = { false }, c = { { item = 1 }, "second" } }
       assert.same({}, failed((run(function(r) return (table.unpack or unpack)(results[r.keys.pk], 1, 3) end))))
     end)
   end)

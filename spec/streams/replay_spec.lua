@@ -11,7 +11,8 @@ local function answer(value) return { status = 200, body = core.json_encode(valu
 
 local function failure(first, last)
   return { DDBStreamBatchInfo = {
-    shardId = "shardId-1", streamArn = "arn:stream", batchSize = 9, startSequenceNumber = first, endSequenceNumber = last,
+    shardId = "shardId-1", streamArn = "arn:stream", batchSize = 9,
+    startSequenceNumber = first, endSequenceNumber = last,
   } }
 end
 
@@ -108,7 +109,8 @@ describe("streams.replay", function()
   it("needs a handler and a client", function()
     assert.matches("handler of streams.replay must be a function", message_of(streams.replay, failure("8", "9"), {}))
     assert.matches("must be a client", message_of(streams.replay, failure("8", "9"), print, {}))
-    assert.matches("unknown option", message_of(streams.replay, failure("8", "9"), print, (fake_client.new {}), { x = 1 }))
+    local db = fake_client.new {}
+    assert.matches("unknown option", message_of(streams.replay, failure("8", "9"), print, db, { x = 1 }))
   end)
 end)
 

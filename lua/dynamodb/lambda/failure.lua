@@ -1,5 +1,4 @@
 --- What a client of HTTP is told of a failure: a status and few words. What it must not know goes to the log.
-local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
 local response = require "dynamodb.lambda.response"
 
@@ -47,8 +46,7 @@ local function verdict_on(err)
   if err:is "TransactionCanceled" then return of_transaction(err) end
   local known = BY_CODE[(err.code:gsub("Exception$", ""))]
   if known then return known end
-  if core.classify(err.status, err.code) == "throttling" or err.retryable then return BUSY end
-  return INTERNAL
+  return err.retryable and BUSY or INTERNAL
 end
 
 --- The response for a failure, and whether it belongs into the log.
