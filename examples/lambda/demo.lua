@@ -86,7 +86,7 @@ invoke("stream.process", records, ("%d records of the table's stream"):format(#r
 
 -- What AWS had given up on.
 local function bound(record) return record.sequence_number end
-invoke("stream.replay", { Records = { { messageId = "1", body = core.json_encode {
+invoke("replay.failed", { Records = { { messageId = "1", body = core.json_encode {
   requestContext = { condition = "RetryAttemptsExhausted", approximateInvokeCount = 4 },
   DDBStreamBatchInfo = {
     shardId = shard.ShardId, streamArn = stream_arn, batchSize = #records,

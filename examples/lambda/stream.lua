@@ -50,18 +50,7 @@ function Order.expire() return true end
 
 stream.process = dynamodb.streams.handler(dynamodb.streams.by("entityType", { Order = Order }))
 
---- What AWS has given up on is in a queue, without its data: it is read again from the stream.
----@param event table    of SQS, its messages are what the stream's on-failure destination got
-function stream.replay(event, ctx)
-  local failures = dynamodb.list {}
-  for _, message in ipairs(event.Records) do
-    local report, err = dynamodb.streams.replay(message.body, stream.process, shop.db, { ctx = ctx })
-    if not report then
-      io.stderr:write("replay: ", tostring(err), "\n")
-      table.insert(failures, { itemIdentifier = message.messageId })
-    end
-  end
-  return { batchItemFailures = failures }
-end
+-- The event as bytes: its images are decoded in one pass.
+stream.lambda = { raw = true }
 
 return stream

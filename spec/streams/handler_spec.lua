@@ -150,6 +150,14 @@ describe("streams.handler", function()
     assert.matches("^%[ERROR%]\t[%d:TZ-]+\tr1\tdynamodb.Record%(INSERT 101%): first\rsecond\n$", text)
   end)
 
+  it("writes failures to the invocation's own log, where it has one", function()
+    local lines = {}
+    local log = { error = function(_, text) lines[#lines + 1] = text end }
+    local handler = streams.handler { insert = function() error("no", 0) end }
+    handler(events.inserts "a", { log = log })
+    assert.same({ "dynamodb.Record(INSERT 101): no" }, lines)
+  end)
+
   describe("with little time", function()
     local function run(options, ...)
       local seen = {}

@@ -2,14 +2,19 @@
 --- line of its log.
 local printable = require "dynamodb.printable"
 
---- Writes one line; Lambda takes standard error for the log, one event a line.
----@param ctx any        of the invocation; its request id is named
+--- Writes one line: by the invocation's log, or to standard error, which Lambda takes for the log, one event a line.
+---@param ctx any        of the invocation
 ---@param what string
 ---@param err any
 local function complain(ctx, what, err)
-  local id = type(ctx) == "table" and ctx.request_id or "-"
-  local text = printable(("%s: %s"):format(what, tostring(err))):gsub("\n", "\r")
-  io.stderr:write(("[ERROR]\t%s\t%s\t%s\n"):format(os.date "!%Y-%m-%dT%H:%M:%SZ", tostring(id), text))
+  local text = ("%s: %s"):format(what, tostring(err))
+  local known = type(ctx) == "table"
+  if known and type(ctx.log) == "table" then
+    ctx.log:error(text)
+    return
+  end
+  io.stderr:write(("[ERROR]\t%s\t%s\t%s\n"):format(os.date "!%Y-%m-%dT%H:%M:%SZ", known and ctx.request_id or "-",
+    (printable(text):gsub("\n", "\r"))))
 end
 
 return complain
