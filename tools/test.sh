@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Everything that can be proven here: C unit tests, every spec under every Lua, integration specs against every engine,
-# and the rock. The last line is `N passed, N failed`. FLAVOUR=asan runs the specs under ASan and UBSan instead.
+# Everything that can be proven here: C unit tests, every spec under every Lua, integration specs against every engine
+# and in nginx, and the rock. The last line is `N passed, N failed`. FLAVOUR=asan runs the specs (but those in nginx)
+# under ASan and UBSan instead.
 #
 #   ENGINES="dynoxide dynalite dynamodb-local"   more engines        ENDPOINT=URL   any other, nothing is started
 #   SCALE=10   larger numbers    LUAS="5.4"   fewer Luas             SPECS="spec/x_spec.lua"   these files only
@@ -44,10 +45,17 @@ for lua in 5.4 luajit 5.3; do
   [[ -e $built/$lua/dynamodb/core.so && " ${LUAS:-5.4 luajit 5.3} " == *" $lua "* ]] || continue
   ! command -v "$(interpreter "$lua")" > /dev/null || luas+=("$lua")
 done
-unit=() integration=()
-for spec in ${SPECS:-spec/*_spec.lua spec/lambda/*_spec.lua spec/streams/*_spec.lua spec/integration/*_spec.lua}; do
-  case $spec in spec/integration/* | */article_spec.lua) integration+=("$spec") ;; *) unit+=("$spec") ;; esac
+unit=() integration=() nginx=()
+specs=(spec/*_spec.lua spec/{credentials,integration,lambda,nginx,streams}/*_spec.lua)
+for spec in ${SPECS:-${specs[*]}}; do
+  case $spec in
+    spec/integration/* | spec/lambda/article_spec.lua) integration+=("$spec") ;;
+    spec/nginx/*) nginx+=("$spec") ;;
+    *) unit+=("$spec") ;;
+  esac
 done
+# They are driven from outside; what is inside of nginx is always LuaJIT.
+[[ $FLAVOUR == plain && -e $built/luajit/dynamodb/core.so && -e $built/5.4/dynamodb/core.so ]] || nginx=()
 
 if [[ $FLAVOUR == plain && -z ${SPECS:-} ]]; then
   suite "C engines, under ASan and UBSan" make --no-print-directory -j2 unit
@@ -61,6 +69,10 @@ for engine in $engines; do
     [[ $lua != 5.3 ]] || continue
     suite "integration, $lua, $engine" tools/engine.sh run "$engine" tools/specs.sh "$lua" "${integration[@]}"
   done
+done
+for engine in $engines; do
+  [[ ${#nginx[@]} -gt 0 ]] || break
+  suite "nginx, $engine" tools/engine.sh run "$engine" tools/specs.sh 5.4 "${nginx[@]}"
 done
 if [[ $FLAVOUR == plain && -z ${SPECS:-} ]]; then
   suite "rock" tools/rock.sh

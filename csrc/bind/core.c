@@ -5,8 +5,10 @@
 #include "bucket.h"
 #include "bytes.h"
 #include "decode.h"
+#include "digests.h"
 #include "encode.h"
 #include "expression.h"
+#include "http.h"
 #include "options.h"
 #include "retry.h"
 #include "seal.h"
@@ -32,11 +34,13 @@ static int build_module (lua_State *L) {
   signer_register(L);
   retry_register(L);
   bytes_register(L);
+  digests_register(L);
   expression_register(L);
   transaction_register(L);
   batch_register(L);
   bucket_register(L);
   seal_register(L);
+  http_register(L);
   export_metatable(L, MT_LIST, "list_mt");
   export_metatable(L, MT_SET, "set_mt");
   export_metatable(L, MT_RAW, "raw_mt");

@@ -21,9 +21,11 @@ local query_mt = { __name = "dynamodb.Query", __index = query_methods }
 ---@field plan dynamodb.Plan?        from the first use on
 ---@field stream dynamodb.Stream?
 ---@field current dynamodb.QueryPage?    the page that is consumed
----@field at integer                 of its items, how many were
+---@field size integer               of its items; 0 without a page
+---@field at integer                 how many of them were consumed
 ---@field position table             of the last item that was given out, as long as `at` is not 0
 ---@field returned integer           items given out
+---@field middle integer?            the item with which the next page is asked for
 ---@field ended boolean              nothing more is given out
 ---@field busy boolean               a request is under way
 ---@field sums table                 what `meta` tells
@@ -87,7 +89,7 @@ local function new(target, index, operation, given, options)
   local method = operation:lower()
   local self = setmetatable({
     table = target, index = index, operation = operation,
-    at = 0, position = {}, returned = 0, ended = false, busy = false,
+    size = 0, at = 0, position = {}, returned = 0, ended = false, busy = false,
     sums = { pages = 0, items = 0, count = 0, scanned = 0, attempts = 0, waited = 0, gone = 0 },
   }, query_mt)
   self.options = option_rules.check(options, KNOWN[operation], method)
@@ -164,7 +166,7 @@ end
 local function leave_page(self)
   local page = self.current
   if not page then return end
-  self.current, self.at = nil, 0
+  self.current, self.size, self.at = nil, 0, 0
   self.stream:consumed(page)
 end
 
@@ -172,7 +174,7 @@ end
 ---@return string?
 local function here(self)
   if not self.stream then return self.options.cursor end
-  if self.current and self.at >= #self.current.items then leave_page(self) end
+  if self.current and self.at >= self.size then leave_page(self) end
   local page = self.current
   local states = self.stream:states(page and page.pager, self.position)
   return states and cursors.seal(self.plan, states, self.options.cursor_keys or self.table.client.cursor_keys)
@@ -194,7 +196,8 @@ local function next_page(self)
   page, err = self.stream:take()
   if page then
     count_page(self, page)
-    self.current, self.at = page, 0
+    self.current, self.size, self.at = page, #page.items, 0
+    self.middle = math.ceil(self.size / 2)
   end
   if not page and not err then self.ended = true end
   return page, err
@@ -211,31 +214,34 @@ local function exclusively(self, f)
   return page, err
 end
 
---- A page that has items left.
+--- A page that has items left. The one before is not held here: the collector would have to walk it again and again
+--- while the next one is decoded.
 ---@return dynamodb.QueryPage?
 ---@return dynamodb.Error?
 local function page_with_items(self)
   if self.ended then return nil end
-  local page = self.current
-  while not page or self.at >= #page.items do
-    local err
-    page, err = next_page(self)
+  while self.at >= self.size do
+    local page, err = next_page(self)
     if not page then return nil, err end
   end
-  return page
+  return self.current
 end
 
---- Gives out the next item of the current page.
-local function take_item(self, page)
-  local at = self.at + 1
-  self.at, self.returned = at, self.returned + 1
-  local item, from, position, plan = page.items[at], page.positions[at], self.position, self.plan
-  for i = 1, #plan.names do position[plan.names[i]] = from[plan.names[i]] end
-  for i = 1, #plan.unwanted do item[plan.unwanted[i]] = nil end
-  if self.returned == self.options.limit then
+--- Gives out the next item of the current page. This is done for each item: a reader of many pays for every line.
+local function take_item(self)
+  local page, plan, at, returned = self.current, self.plan, self.at + 1, self.returned + 1
+  self.at, self.returned = at, returned
+  local item, from, position, names = page.items[at], page.positions[at], self.position, plan.names
+  for i = 1, #names do
+    local name = names[i]
+    position[name] = from[name]
+  end
+  local unwanted = plan.unwanted
+  for i = 1, #unwanted do item[unwanted[i]] = nil end
+  if returned == self.options.limit then
     self.ended = true
     self.stream:close()
-  elseif at * 2 >= #page.items then
+  elseif at == self.middle then
     page.pager:look_ahead()
   end
   return item
@@ -246,17 +252,16 @@ end
 ---@return dynamodb.Error?    `cursor` says where another query can go on; asking again tries again
 function query_methods:next()
   if self.ended then return nil end
-  local page = self.current
-  if not page or self.at >= #page.items then
-    local err
-    page, err = exclusively(self, page_with_items)
+  if self.at >= self.size then
+    local page, err = exclusively(self, page_with_items)
     if not page then return nil, err end
   end
-  return take_item(self, page)
+  return take_item(self)
 end
 
 --- `for item in query do`: raises what `next` returns.
 function query_mt:__call()
+  if self.at < self.size and not self.ended then return take_item(self) end
   local item, err = self:next()
   if err then error(err, 0) end
   return item
@@ -276,8 +281,8 @@ end
 local function new_list() return setmetatable({}, core.list_mt) end
 
 --- The items of the current page that are left, as many as `limit` lets through.
-local function rest_of(self, page, items)
-  while self.at < #page.items and not self.ended do items[#items + 1] = take_item(self, page) end
+local function rest_of(self, items)
+  while self.at < self.size and not self.ended do items[#items + 1] = take_item(self) end
   return items
 end
 
@@ -293,7 +298,7 @@ function query_methods:pages()
     local page, err = exclusively(self, page_with_items)
     if err then error(err, 0) end
     if not page then return nil end
-    return { items = rest_of(self, page, new_list()), cursor = here(self) }
+    return { items = rest_of(self, new_list()), cursor = here(self) }
   end
 end
 
@@ -335,7 +340,7 @@ function query_methods:page(cursor)
   repeat
     local page, err = exclusively(self, page_with_items)
     if err then return failed(self, err) end
-    if page then rest_of(self, page, items) end
+    if page then rest_of(self, items) end
   until not page or self.ended or not self.options.limit
   local made = { items = items, cursor = here(self) }
   self:close()
@@ -352,7 +357,7 @@ function query_methods:all()
   repeat
     local page, err = exclusively(self, page_with_items)
     if err then return failed(self, err) end
-    if page then rest_of(self, page, items) end
+    if page then rest_of(self, items) end
   until not page
   self:close()
   return items, nil, self:meta()
@@ -420,7 +425,7 @@ function query_methods:close()
     self.left = here(self) or false
     self.stream:close()
   end
-  self.ended, self.current = true, nil
+  self.ended, self.current, self.size, self.at = true, nil, 0, 0
 end
 
 query_mt.__close = query_methods.close

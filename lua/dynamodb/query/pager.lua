@@ -65,8 +65,9 @@ function pager_methods:look_ahead()
   local ahead = {}
   self.ahead = ahead
   ahead.task = stream.runtime:spawn(function()
-    ahead.page, ahead.err = fetch(self)
-    ahead.ready = true
+    local ok, page, err = pcall(fetch, self)
+    ahead.page, ahead.err, ahead.ready = ok and page or nil, err, true
+    if not ok then error(page, 0) end
   end)
 end
 
@@ -90,7 +91,8 @@ end
 function pager_methods:take()
   if self.exhausted then return nil end
   local page, err = take_ahead(self)
-  if not page and not err then page, err = fetch(self) end
+  if not page and not err and not self.exhausted then page, err = fetch(self) end
+  if self.exhausted then return nil end -- another task has closed the query meanwhile
   if not page then return nil, err end
   self.from, self.exhausted = page.last, page.last == nil
   self.asked = self.asked + page.scanned

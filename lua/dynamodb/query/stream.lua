@@ -81,13 +81,33 @@ local function fill(self)
   for i = 1, math.min(#self.active, self.concurrency) do self.active[i]:look_ahead() end
 end
 
---- Which of the segments is asked next: one whose page is there, else the one that waits for the longest time.
-local function choose(self)
-  for i = 1, math.min(#self.active, self.concurrency) do
-    local ahead = self.active[i].ahead
+--- One of the segments that are read whose page is there.
+---@return integer?
+local function first_ready(self, count)
+  for i = 1, count do
+    local ahead = self.active[i] and self.active[i].ahead
     if ahead and ahead.ready then return i end
   end
-  return 1
+end
+
+--- Waits until the page of one of them is there: one that is throttled does not hold up the others.
+local function await_any(self, count)
+  local tasks = {}
+  for i = 1, count do
+    local ahead = self.active[i].ahead
+    tasks[#tasks + 1] = ahead and ahead.task
+  end
+  if #tasks == count then self.runtime:join_any(tasks) end
+end
+
+--- Which of the segments is asked next: one whose page is there, else the first to have it, or the first of all.
+---@return integer
+local function choose(self)
+  local count = math.min(#self.active, self.concurrency)
+  local ready = first_ready(self, count)
+  if ready or count < 2 or not self.runtime.join_any then return ready or 1 end
+  await_any(self, count)
+  return first_ready(self, count) or 1
 end
 
 --- The next page of any segment.
