@@ -3,7 +3,6 @@
 #include <zlib.h>
 
 #include "../engine/base64.h"
-#include "../engine/digest.h"
 #include "../engine/random.h"
 
 /* core.crc32(bytes) -> checksum, as in x-amz-crc32 */
@@ -83,19 +82,6 @@ static int bytes_unbase64 (lua_State *L) {
   return 1;
 }
 
-/* core.digest(algorithm, bytes) -> the digest's bytes */
-static int bytes_digest (lua_State *L) {
-  static const char *const names[] = {"md5", "sha256", NULL};
-  const char *name = names[luaL_checkoption(L, 1, NULL, names)];
-  size_t len;
-  const char *bytes = luaL_checklstring(L, 2, &len);
-  unsigned char out[DIGEST_MOST];
-  size_t size = digest_named(name, bytes, len, out);
-  if (!size) return luaL_error(L, "OpenSSL has no %s here", name);
-  lua_pushlstring(L, (const char *)out, size);
-  return 1;
-}
-
 /* core.random(count) -> that many bytes from the system's random source */
 static int bytes_random (lua_State *L) {
   lua_Integer count = luaL_checkinteger(L, 1);
@@ -145,9 +131,8 @@ static int bytes_header (lua_State *L) {
 
 void bytes_register (lua_State *L) {
   static const luaL_Reg functions[] = {
-    {"base64", bytes_base64},     {"crc32", bytes_crc32},   {"digest", bytes_digest},
-    {"gunzip", bytes_gunzip},     {"header", bytes_header}, {"random", bytes_random},
-    {"unbase64", bytes_unbase64}, {"uuid", bytes_uuid},     {NULL, NULL},
+    {"base64", bytes_base64}, {"crc32", bytes_crc32},       {"gunzip", bytes_gunzip}, {"header", bytes_header},
+    {"random", bytes_random}, {"unbase64", bytes_unbase64}, {"uuid", bytes_uuid},     {NULL, NULL},
   };
   state_register(L, functions);
 }

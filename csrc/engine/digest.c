@@ -10,8 +10,6 @@
 #include <openssl/pem.h>
 #include <string.h>
 
-_Static_assert(DIGEST_MOST >= EVP_MAX_MD_SIZE, "DIGEST_MOST is too small");
-
 /*
 ** The number is asked for in the old way, too: a program with an older OpenSSL of its own, such as some builds of
 ** nginx, answers that itself, and would then do a part of what we ask of the newer one.
@@ -44,11 +42,6 @@ int digest_sha256 (Digest *d, const void *bytes, size_t len, unsigned char out[D
          EVP_DigestFinal_ex(d->hash, out, NULL);
 }
 
-size_t digest_named (const char *name, const void *bytes, size_t len, unsigned char out[DIGEST_MOST]) {
-  size_t size = 0;
-  return EVP_Q_digest(NULL, name, NULL, bytes, len, out, &size) ? size : 0;
-}
-
 int hmac_open (Hmac *h, const Digest *d) {
   h->context = d->hmac ? EVP_MAC_CTX_new(d->hmac) : NULL; /* none when the state is being closed */
   return h->context != NULL;
@@ -73,6 +66,10 @@ int hmac_sign (Hmac *h, const void *bytes, size_t len, unsigned char out[DIGEST_
 
 int digest_sha1 (const void *bytes, size_t len, unsigned char out[DIGEST_SHA1_SIZE]) {
   return EVP_Q_digest(NULL, "SHA1", NULL, bytes, len, out, NULL);
+}
+
+int digest_md5 (const void *bytes, size_t len, unsigned char out[DIGEST_MD5_SIZE]) {
+  return EVP_Q_digest(NULL, "MD5", NULL, bytes, len, out, NULL);
 }
 
 /* {==== ES256 ==== */

@@ -1,7 +1,7 @@
 /*
-** SHA-256, HMAC-SHA-256 and what credentials need beside: SHA-1 and ES256. The only file that knows OpenSSL: algorithms
-** of requests are fetched once, contexts are kept and started again, since a fetch costs more than hashing a small
-** request.
+** SHA-256, HMAC-SHA-256 and what credentials need beside: SHA-1 and ES256; MD5 for formats of others. The only file that
+** knows OpenSSL: algorithms of requests are fetched once, contexts are kept and started again, since a fetch costs more
+** than hashing a small request.
 */
 #ifndef DYNAMODB_DIGEST_H
 #define DYNAMODB_DIGEST_H
@@ -11,7 +11,6 @@
 #pragma GCC visibility push(hidden)
 
 #define DIGEST_SIZE 32
-#define DIGEST_MOST 64 /* bytes of the longest one, EVP_MAX_MD_SIZE */
 
 struct evp_md_st;
 struct evp_md_ctx_st;
@@ -37,12 +36,6 @@ int digest_open (Digest *d); /* 0 when OpenSSL refuses */
 void digest_close (Digest *d);
 int digest_sha256 (Digest *d, const void *bytes, size_t len, unsigned char out[DIGEST_SIZE]);
 
-/*
-** The digest that OpenSSL knows by `name`, for what is hashed now and then: fetched each time. Its length, or 0 when
-** OpenSSL has none of that name or refuses it.
-*/
-size_t digest_named (const char *name, const void *bytes, size_t len, unsigned char out[DIGEST_MOST]);
-
 int hmac_open (Hmac *h, const Digest *d); /* no key yet */
 void hmac_close (Hmac *h);
 int hmac_key (Hmac *h, const void *key, size_t len);
@@ -51,6 +44,10 @@ int hmac_sign (Hmac *h, const void *bytes, size_t len, unsigned char out[DIGEST_
 #define DIGEST_SHA1_SIZE 20
 
 int digest_sha1 (const void *bytes, size_t len, unsigned char out[DIGEST_SHA1_SIZE]);
+
+#define DIGEST_MD5_SIZE 16
+
+int digest_md5 (const void *bytes, size_t len, unsigned char out[DIGEST_MD5_SIZE]);
 
 /* A signature of JSON Web Tokens (RFC 7518, section 3.4), with the public key that proves it. */
 typedef struct Es256 {

@@ -338,15 +338,14 @@ function core.crc32(bytes) end
 ---@return string? message
 function core.gunzip(bytes, limit) end
 
---- The digest of some bytes: for checksums and keys of other services' formats. SHA-256 is for everything new.
----@param algorithm "md5"|"sha256"
----@param bytes string
----@return string digest    its bytes, 16 or 32 of them
-function core.digest(algorithm, bytes) end
-
 --- A random UUID (version 4) from the system's random source.
 ---@return string
 function core.uuid() end
+
+--- An MD5 hash, for formats of others: it proves nothing.
+---@param bytes string
+---@return string    32 digits of lower-case hexadecimal
+function core.md5(bytes) end
 
 --- A SHA-1 hash: the names of SSO's token files are made of it, nothing else here.
 ---@param bytes string

@@ -23,18 +23,6 @@ static void hashes (Digest *d) {
   }
 }
 
-/* RFC 1321, A.5. */
-static void knows_others_by_name (void) {
-  unsigned char out[DIGEST_MOST];
-  char hex[32];
-  CHECK(digest_named("md5", "abc", 3, out) == 16);
-  digest_hex(out, 16, hex);
-  CHECK(memcmp(hex, "900150983cd24fb0d6963f7d28e17f72", sizeof hex) == 0);
-  CHECK(digest_named("sha256", "abc", 3, out) == DIGEST_SIZE);
-  CHECK(hex_is(out, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
-  CHECK(digest_named("no-such-digest", "abc", 3, out) == 0);
-}
-
 /* RFC 4231, cases 1, 2, 6 and 7. */
 static void signs_with_keys_of_any_length (const Digest *d) {
   unsigned char out[DIGEST_SIZE], key[131];
@@ -101,7 +89,6 @@ int main (void) {
   CHECK(digest_mismatch() == NULL);
   CHECK(digest_open(&d));
   hashes(&d);
-  knows_others_by_name();
   signs_with_keys_of_any_length(&d);
   hashes_names();
   signs_es256_with_its_curve_alone();

@@ -215,10 +215,7 @@ describe("idempotency.wrap", function()
     end)
 
     it("with characters beyond the first plane", function()
-      local hash = core.digest("md5", [["\ud83d\ude00\u20ac"]]):gsub(".", function(byte)
-        return ("%02x"):format(byte:byte())
-      end)
-      assert.equal(hash, (id_of("python", "😀€")))
+      assert.equal(core.md5 [["\ud83d\ude00\u20ac"]], (id_of("python", "😀€")))
     end)
   end)
 

@@ -101,10 +101,10 @@ function canonical.text(value, style)
   return write(value, STYLES[style])
 end
 
----@param bytes string
----@return string
-local function hex(bytes)
-  return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+---@param digits string    hexadecimal
+---@return string           bytes
+local function bytes_of(digits)
+  return (digits:gsub("..", function(pair) return string.char(tonumber(pair, 16)) end))
 end
 
 --- The hash of a value: SHA-256 in hexadecimal, or what Powertools for AWS Lambda makes of it by default.
@@ -113,9 +113,9 @@ end
 ---@return string
 function canonical.hash(value, style)
   local text = canonical.text(value, style)
-  if style == "python" then return hex(core.digest("md5", text)) end
-  if style == "typescript" then return core.base64(core.digest("md5", text)) end
-  return hex(core.digest("sha256", text))
+  if style == "python" then return core.md5(text) end
+  if style == "typescript" then return core.base64(bytes_of(core.md5(text))) end
+  return core.sha256(text)
 end
 
 return canonical
