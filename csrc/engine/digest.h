@@ -1,7 +1,7 @@
 /*
-** SHA-256, HMAC-SHA-256 and what credentials need beside: SHA-1 and ES256; MD5 for formats of others. The only file that
-** knows OpenSSL: algorithms of requests are fetched once, contexts are kept and started again, since a fetch costs more
-** than hashing a small request.
+** SHA-256, HMAC-SHA-256 and what credentials need beside: SHA-1 and ES256; MD5 for formats of others. The only file
+** that knows OpenSSL: algorithms of requests are fetched once, contexts are kept and started again, since a fetch costs
+** more than hashing a small request.
 */
 #ifndef DYNAMODB_DIGEST_H
 #define DYNAMODB_DIGEST_H
