@@ -61,9 +61,10 @@ for lua in 5.4 luajit 5.3; do
   ! command -v "$(interpreter "$lua")" > /dev/null || luas+=("$lua")
 done
 unit=() integration=() nginx=()
-for spec in ${SPECS:-spec/*_spec.lua spec/credentials/*_spec.lua spec/integration/*_spec.lua spec/nginx/*_spec.lua}; do
+specs=(spec/*_spec.lua spec/{credentials,integration,lambda,nginx,streams}/*_spec.lua)
+for spec in ${SPECS:-${specs[*]}}; do
   case $spec in
-    spec/integration/*) integration+=("$spec") ;;
+    spec/integration/* | spec/lambda/article_spec.lua) integration+=("$spec") ;;
     spec/nginx/*) nginx+=("$spec") ;;
     *) unit+=("$spec") ;;
   esac
