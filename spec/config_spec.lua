@@ -116,6 +116,16 @@ describe("the shared files", function()
     assert.equal(0, #runtime.requests)
   end)
 
+  it("in a home that is closed are empty, but not those that somebody named", function()
+    local open = io.open
+    io.open = function(path) return nil, path .. ": Permission denied", 13 end -- luacheck: ignore 122
+    finally(function() io.open = open end) -- luacheck: ignore 122
+    assert.is_table(files.load { HOME = "/root" })
+    local loaded, message = files.load { HOME = "/root", AWS_SHARED_CREDENTIALS_FILE = "/secrets/c" }
+    assert.is_nil(loaded)
+    assert.equal("/secrets/c cannot be read: Permission denied", message)
+  end)
+
   it("that are not there are empty; one that cannot be read is not", function()
     assert.is_table(files.load { AWS_CONFIG_FILE = "/none", AWS_SHARED_CREDENTIALS_FILE = "/none" })
     local loaded, message = files.load { AWS_CONFIG_FILE = "/" }

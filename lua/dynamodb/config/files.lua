@@ -4,7 +4,7 @@ local ini = require "dynamodb.config.ini"
 
 local files = {}
 
-local ENOENT, ENOTDIR = 2, 20
+local ENOENT, EACCES, ENOTDIR = 2, 13, 20
 
 ---@class dynamodb.SharedConfig
 ---@field profiles table<string, table<string, string>>    properties by profile; their names are in lower case
@@ -80,7 +80,7 @@ end
 ---@param path string
 ---@return string?
 ---@return string? message     "… cannot be read: No such file or directory"
----@return boolean? is_missing
+---@return "missing"|"forbidden"|nil why
 function files.read(path)
   local file, message, code = io.open(path, "rb")
   local text
@@ -90,19 +90,22 @@ function files.read(path)
   end
   if text then return text end
   local reason = tostring(message):gsub("^.*: ", "")
-  return nil, ("%s cannot be read: %s"):format(path, reason), code == ENOENT or code == ENOTDIR
+  local why = (code == ENOENT or code == ENOTDIR) and "missing" or code == EACCES and "forbidden" or nil
+  return nil, ("%s cannot be read: %s"):format(path, reason), why
 end
 
---- The shared files, read. One that is not there is empty.
+--- The shared files, read. One that is not there is empty; so is one in a home that is closed to us, as root's is to a
+--- worker of nginx, but not one that somebody named.
 ---@param environment table<string, string>
 ---@return dynamodb.SharedConfig?
 ---@return string? message
 function files.load(environment)
   local texts, names = {}, {}
   names.config, names.credentials = files.locations(environment)
+  local named = { config = environment.AWS_CONFIG_FILE, credentials = environment.AWS_SHARED_CREDENTIALS_FILE }
   for kind, path in pairs(names) do
-    local text, message, is_missing = files.read(path)
-    if not text and not is_missing then return nil, message end
+    local text, message, why = files.read(path)
+    if not text and why ~= "missing" and (named[kind] or why ~= "forbidden") then return nil, message end
     texts[kind] = text
   end
   return files.parse(texts.config, texts.credentials, names)
