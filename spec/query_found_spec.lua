@@ -60,6 +60,37 @@ describe("a query that another task closes", function()
       assert.same({ 30 * (options.segments or 1), count }, { #seen, count })
     end)
   end
+
+  it("does not pass off a part as the whole", function()
+    for _, method in ipairs { "all", "count", "first", "page" } do
+      local t, runtime = paged_table(one_second)
+      local query = t:scan { limit = 20 }
+      local reader = runtime:spawn(function() return query[method](query) end)
+      runtime:sleep(0.5)
+      query:close()
+      local _, value, err = runtime:join(reader)
+      assert.is_nil(value)
+      assert.is_true(err:is "Cancelled")
+    end
+  end)
+
+  it("sends nothing when it was closed while its table was described", function()
+    local _, runtime = paged_table(one_second)
+    local answer = runtime.handler
+    function runtime.handler(request)
+      if not request.head:find "DescribeTable" then return answer(request) end
+      local key = '[{"AttributeName":"pk","KeyType":"HASH"}]'
+      return { delay = 1, body = ('{"Table":{"KeySchema":%s,"AttributeDefinitions":[]}}'):format(key) }
+    end
+    local db = dynamodb.connect { region = "r", access_key_id = "a", secret_access_key = "b", runtime = runtime }
+    local query = db:table("t"):scan()
+    local reader = runtime:spawn(function() return query:next() end)
+    query:close()
+    local _, item, err = runtime:join(reader)
+    assert.is_nil(item)
+    assert.is_nil(err)
+    assert.equal(1, #runtime.requests)
+  end)
 end)
 
 describe("a scan in segments", function()

@@ -3,6 +3,7 @@
 local capacity = require "dynamodb.capacity"
 local core = require "dynamodb.core"
 local cursors = require "dynamodb.cursor"
+local errors = require "dynamodb.error"
 local keys = require "dynamodb.query.keys"
 local option_rules = require "dynamodb.options"
 local plans = require "dynamodb.query.plan"
@@ -28,6 +29,7 @@ local query_mt = { __name = "dynamodb.Query", __index = query_methods }
 ---@field middle integer?            the item with which the next page is asked for
 ---@field ended boolean              nothing more is given out
 ---@field busy boolean               a request is under way
+---@field interrupted boolean?       closed by another task in the middle of one
 ---@field sums table                 what `meta` tells
 
 function query_mt:__tostring()
@@ -50,12 +52,7 @@ local FLAGS = { "reverse", "prefetch", "hydrate" }
 ---@param query dynamodb.Query
 ---@param options table
 local function check(query, options)
-  for _, name in ipairs(COUNTS) do
-    local value = options[name]
-    if value ~= nil and (type(value) ~= "number" or value < 1 or value % 1 ~= 0 or value > 2 ^ 31 - 1) then
-      usage.raise(("%s must be a whole number from 1, not %s"):format(name, tostring(value)))
-    end
-  end
+  option_rules.check_counts(options, COUNTS)
   for _, name in ipairs(FLAGS) do
     local value = options[name]
     if value ~= nil and type(value) ~= "boolean" then
@@ -72,6 +69,9 @@ local function check(query, options)
   -- Source: TotalSegments of Scan in the API reference.
   local segments = options.segments
   if segments and segments > 1000000 then usage.raise("segments: a scan has at most 1,000,000") end
+  if options.concurrency and not segments then
+    usage.raise("concurrency says how many segments are read at a time: give segments, too")
+  end
   if options.segment and options.segment > (segments or 1) then
     usage.raise(("segment must be from 1 to %d, the number of segments"):format(segments or 1))
   end
@@ -180,6 +180,15 @@ local function here(self)
   return states and cursors.seal(self.plan, states, self.options.cursor_keys or self.table.client.cursor_keys)
 end
 
+--- Nothing more is given out; what was fetched ahead is given up.
+local function stop(self)
+  if self.stream and self.left == nil then
+    self.left = here(self) or false
+    self.stream:close()
+  end
+  self.ended, self.current, self.size, self.at = true, nil, 0, 0
+end
+
 --- The next page of the service, empty or not.
 ---@return dynamodb.QueryPage?    nil without an error: there is none
 ---@return dynamodb.Error?
@@ -188,8 +197,9 @@ local function next_page(self)
   if self.ended then return nil end
   local ok, err = open(self)
   if not ok then return nil, err end
+  if self.ended then return nil end -- closed while the table was described
   if self.options.max_pages and self.sums.pages >= self.options.max_pages then
-    self:close()
+    stop(self)
     return nil
   end
   local page
@@ -324,6 +334,16 @@ local function failed(self, err)
   return nil, err
 end
 
+--- Ends a call that reads as far as it was asked to; when another task has closed the query, what it found is less.
+local function finished(self, value)
+  if self.interrupted then
+    local message = "another task closed the query while it was read"
+    return failed(self, errors.new { code = "Cancelled", message = message, operation = self.operation })
+  end
+  self:close()
+  return value, nil, self:meta()
+end
+
 --- One page for a reader who will come back with its cursor: exactly `limit` items, however many requests that takes,
 --- as long as there are so many; without a limit one page of the service that has any.
 ---@param cursor string?     of the page before; nil for the first page
@@ -342,9 +362,7 @@ function query_methods:page(cursor)
     if err then return failed(self, err) end
     if page then rest_of(self, items) end
   until not page or self.ended or not self.options.limit
-  local made = { items = items, cursor = here(self) }
-  self:close()
-  return made, nil, self:meta()
+  return finished(self, { items = items, cursor = here(self) })
 end
 
 --- All items as one list.
@@ -359,8 +377,7 @@ function query_methods:all()
     if err then return failed(self, err) end
     if page then rest_of(self, items) end
   until not page
-  self:close()
-  return items, nil, self:meta()
+  return finished(self, items)
 end
 
 --- The first item.
@@ -372,8 +389,7 @@ function query_methods:first()
   self.options.limit = 1
   local item, err = self:next()
   if err then return failed(self, err) end
-  self:close()
-  return item, nil, self:meta()
+  return finished(self, item)
 end
 
 --- How many items there are. The service counts; it reads, and bills, as many as it would return.
@@ -392,8 +408,7 @@ function query_methods:count()
     if err then return failed(self, err) end
     if page then total = total + page.count end
   until not page or total >= limit
-  self:close()
-  return math.min(total, limit), nil, self:meta()
+  return finished(self, math.min(total, limit))
 end
 
 --- Where another query can go on: behind the last item that was given out. Valid also in the middle of a page.
@@ -419,13 +434,12 @@ function query_methods:meta()
   return self.sums
 end
 
---- Ends it: what was fetched ahead is given up. Closing twice is allowed; `cursor` goes on telling where it stopped.
+--- Ends it: what was fetched ahead is given up. Closing twice is allowed; `cursor` goes on telling where it stopped. A
+--- task that is reading gets nothing more from `next`, and from `all`, `page`, `first` and `count` an error of the code
+--- Cancelled.
 function query_methods:close()
-  if self.stream and self.left == nil then
-    self.left = here(self) or false
-    self.stream:close()
-  end
-  self.ended, self.current, self.size, self.at = true, nil, 0, 0
+  self.interrupted = self.interrupted or self.busy
+  stop(self)
 end
 
 query_mt.__close = query_methods.close

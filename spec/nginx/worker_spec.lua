@@ -30,12 +30,16 @@ local ANSWER = server.response '{"Item":{"pk":{"S":"a"},"name":{"S":"Ada"}}}'
 
 local function endpoint_of(peer) return ("http://127.0.0.1:%d"):format(peer.port) end
 
---- What a process has open.
+--- How many files and sockets a process has open, once those that it is about to close are closed.
 local function descriptors(pid)
-  local pipe = assert(io.popen(("ls /proc/%d/fd | wc -l"):format(pid)))
-  local count = pipe:read "*n"
-  pipe:close()
-  return count
+  local last
+  return assert(process.await(10, function()
+    local pipe = assert(io.popen(("sleep 0.1; ls /proc/%d/fd | wc -l"):format(pid)))
+    local count = pipe:read "*n"
+    pipe:close()
+    if count == last then return count end
+    last = count
+  end))
 end
 
 describe("an nginx worker", function()

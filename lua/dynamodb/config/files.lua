@@ -80,7 +80,8 @@ end
 ---@param path string
 ---@return string?
 ---@return string? message     "… cannot be read: No such file or directory"
----@return "missing"|"forbidden"|nil why
+---@return boolean? is_missing
+---@return boolean? is_denied
 function files.read(path)
   local file, message, code = io.open(path, "rb")
   local text
@@ -90,12 +91,11 @@ function files.read(path)
   end
   if text then return text end
   local reason = tostring(message):gsub("^.*: ", "")
-  local why = (code == ENOENT or code == ENOTDIR) and "missing" or code == EACCES and "forbidden" or nil
-  return nil, ("%s cannot be read: %s"):format(path, reason), why
+  return nil, ("%s cannot be read: %s"):format(path, reason), code == ENOENT or code == ENOTDIR, code == EACCES
 end
 
---- The shared files, read. One that is not there is empty; so is one in a home that is closed to us, as root's is to a
---- worker of nginx, but not one that somebody named.
+--- The shared files, read. One that is not there is empty; so is one that nobody named and that is another user's:
+--- a worker of nginx still has the home of the root user who started it.
 ---@param environment table<string, string>
 ---@return dynamodb.SharedConfig?
 ---@return string? message
@@ -104,8 +104,8 @@ function files.load(environment)
   names.config, names.credentials = files.locations(environment)
   local named = { config = environment.AWS_CONFIG_FILE, credentials = environment.AWS_SHARED_CREDENTIALS_FILE }
   for kind, path in pairs(names) do
-    local text, message, why = files.read(path)
-    if not text and why ~= "missing" and (named[kind] or why ~= "forbidden") then return nil, message end
+    local text, message, is_missing, is_denied = files.read(path)
+    if not text and not is_missing and (named[kind] or not is_denied) then return nil, message end
     texts[kind] = text
   end
   return files.parse(texts.config, texts.credentials, names)

@@ -7,7 +7,7 @@
 local errors = require "dynamodb.error"
 local failure = require "dynamodb.credentials.failure"
 local http = require "dynamodb.credentials.http"
-local system_random = require "dynamodb.credentials.random"
+local system_random = require "dynamodb.random"
 
 local cached_methods = {}
 local cached_mt = { __name = "dynamodb.credentials.cached", __index = cached_methods }

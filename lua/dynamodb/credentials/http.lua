@@ -2,7 +2,7 @@
 --- temporary one came.
 local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
-local random = require "dynamodb.credentials.random"
+local random = require "dynamodb.random"
 
 local http = {}
 

@@ -190,6 +190,7 @@ end
 ---@field attempts integer
 ---@field waited number
 ---@field gone integer         items of an index that the table does not have any more
+---@field hydrated number?     units that reading the full items has cost
 ---@field pager dynamodb.Pager
 
 --- Is it the same position? Then reading would go round in a circle.

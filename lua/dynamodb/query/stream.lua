@@ -21,6 +21,8 @@ local CONCURRENCY = 16
 ---@field first integer, last integer
 ---@field next integer                the next segment to begin
 ---@field active dynamodb.Pager[]     in the order in which they are asked
+---@field pages integer               fetched, or being fetched
+---@field closed boolean
 
 --- Are pages fetched before they are asked for? Segments always, or they would not be read at the same time. Not by
 --- itself in Lambda, where the process is frozen between two calls, nor where the runtime says no.
@@ -49,6 +51,7 @@ local function new(plan, options, states, deadline)
     concurrency = concurrency,
     segments = {}, first = first, last = last, next = first,
     active = {},
+    pages = 0, closed = false,
   }, stream_mt)
   for i, state in ipairs(states or {}) do
     local segment = first + i - 1
@@ -115,16 +118,17 @@ end
 ---@return dynamodb.Error?
 function stream_methods:take()
   while true do
+    fill(self)
+    local i = choose(self)
+    local pager = self.active[i]
+    if not pager then return nil end -- also when the time is over: it is the end, and has no cursor
     if self.deadline and self.runtime:now() >= self.deadline then
       return nil, errors.new {
         code = "DeadlineExceeded", message = "the deadline has passed", operation = self.plan.operation, sent = false,
       }
     end
-    fill(self)
-    local i = choose(self)
-    local pager = self.active[i]
-    if not pager then return nil end
     local page, err = pager:take()
+    if self.closed then return nil end -- by another task, meanwhile
     if err then return nil, err end
     table.remove(self.active, i)
     if page then
@@ -172,6 +176,7 @@ end
 
 --- Gives up what is under way.
 function stream_methods:close()
+  self.closed = true
   for _, pager in ipairs(self.active) do pager:close() end
   self.active, self.next = {}, self.last + 1
 end

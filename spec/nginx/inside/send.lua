@@ -358,6 +358,23 @@ describe("time", function()
   end)
 end)
 
+describe("a proxy of the environment", function()
+  it("is refused in words, not passed over, but for what is direct or exempt", function()
+    local proxies = { http = "http://127.0.0.1:9", exempt = { "exempt.example" } }
+    runtime = runtimes.new { proxies = proxies, connect_timeout = 0.1 }
+    local request = { scheme = "http", host = "dynamodb.example", port = 80, head = "", body = "" }
+    local err = assert_failed("ConfigurationError", false, runtime:send(request))
+    assert.matches("NO_PROXY name dynamodb%.example", err.message)
+    for _, fields in ipairs { { is_direct = true }, { host = "exempt.example" } } do
+      for name, value in pairs(fields) do request[name] = value end
+      assert.matches("no resolver", select(2, runtime:send(request)).message)
+      request.is_direct, request.host = nil, "dynamodb.example"
+    end
+    serve { server.answering(server.response "{}") }
+    assert(send())
+  end)
+end)
+
 describe("a runtime that was closed", function()
   it("raises", function()
     serve { server.answering(server.response "{}") }
