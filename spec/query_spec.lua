@@ -308,6 +308,24 @@ describe("a query object", function()
     assert.same({ pk = "p", v = 1 }, assert(t:query({ pk = "p" }, { attributes = { "pk", "v" } }):first()))
   end)
 
+  it("is as it was when it was made, whatever becomes of the program's tables", function()
+    local handler, model = model_reader.new(items(9), 4)
+    local described = core.json_encode { Table = {
+      AttributeDefinitions = { { AttributeName = "pk", AttributeType = "S" } },
+      KeySchema = { { AttributeName = "pk", KeyType = "HASH" }, { AttributeName = "sk", KeyType = "RANGE" } },
+    } }
+    local t = new_table(function(request)
+      if request.head:find "DescribeTable" then return { body = described } end
+      return handler(request)
+    end, nil, {})
+    local keys, options = { pk = "p" }, { limit = 3 }
+    local q = t:query(keys, options)
+    keys.pk, options.limit = "q", 1
+    assert.equal(3, #assert(q:all()))
+    assert.same({ limit = 1 }, options)
+    assert.equal("p", model.requests[1].ExpressionAttributeValues[":0"])
+  end)
+
   it("is used once", function()
     local t = over(3, 2)
     local q = t:query({ pk = "p" })
