@@ -581,6 +581,22 @@ describe("the capacity units of a query with hydrate", function()
   end)
 end)
 
+describe("an answer that cannot be read", function()
+  it("is asked for again, whatever the program wants to see of numbers", function()
+    for _, numbers in ipairs { "native", "string", "lossless" } do
+      local handler, model = model_reader.new(items(3), 4)
+      local t, runtime
+      t, runtime = new_table(function(request)
+        return #runtime.requests == 1 and { body = '{"Items":[{"pk"' } or handler(request)
+      end, { numbers = numbers, retry = { max_attempts = 2 } })
+      local list, _, meta = t:query({ pk = "p" }):all()
+      assert.equal(3, #list)
+      assert.equal(2, meta.attempts)
+      assert.equal(1, #model.requests)
+    end
+  end)
+end)
+
 describe("numbers in keys", function()
   it("are exact in cursors, whatever the program wants to see", function()
     local exact = "12345678901234567890.123456789"
