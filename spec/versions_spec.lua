@@ -38,6 +38,18 @@ describe("a table with versions", function()
   end)
 end)
 
+describe("update", function()
+  it("refuses empty changes: a version alone is no change", function()
+    local items, runtime = new_table {}
+    for _, changes in ipairs { {}, { set = {} }, { remove = {} } } do
+      local ok, raised = pcall(items.update, items, { pk = "a", version = 3 }, changes)
+      assert.is_false(ok)
+      assert.matches("changes are empty", raised, 1, true)
+    end
+    assert.equal(0, #runtime.requests)
+  end)
+end)
+
 describe("put", function()
   it("writes version 1 where there is none yet, and the next one over the one that was read", function()
     local items, runtime = new_table { OK, OK }
