@@ -43,9 +43,9 @@ BIND := $(wildcard csrc/bind/*.c)
 CURL := $(wildcard csrc/curl/*.c)
 SYSTEM := $(wildcard csrc/system/*.c)
 ENGINE_OBJECTS := $(ENGINE:csrc/%.c=$(OUT)/objects/%.o)
-CURL_ENGINE := $(OUT)/objects/engine/buffer.o
-MODULES := $(foreach v,$(LUAS),$(if $(BIND),$(OUT)/$(v)/dynamodb/core.so) $(if $(CURL),$(OUT)/$(v)/dynamodb/curl.so) \
-  $(if $(SYSTEM),$(OUT)/$(v)/dynamodb/system.so))
+CURL_ENGINE := $(OUT)/objects/engine/buffer.o $(OUT)/objects/engine/http_request.o
+SYSTEM_ENGINE := $(OUT)/objects/engine/buffer.o
+MODULES := $(foreach v,$(LUAS),$(foreach m,core curl system,$(OUT)/$(v)/dynamodb/$(m).so))
 UNITS := $(patsubst spec/engine/%.c,$(BUILD)/asan/unit/%,$(wildcard spec/engine/*.c))
 
 ##  all      build build/<lua>/dynamodb/{core,curl,system}.so for each Lua whose headers are found (the default)
@@ -58,7 +58,7 @@ $(OUT)/objects/engine/%.o: csrc/engine/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
-# One Lua: its bindings and its two modules. The engines do not know Lua and are compiled once.
+# One Lua: its bindings and its three modules. The engines do not know Lua and are compiled once.
 define one_lua
 $(OUT)/objects/$(1)/%.o: csrc/%.c
 	@mkdir -p $$(@D)
@@ -72,7 +72,7 @@ $(OUT)/$(1)/dynamodb/curl.so: $(CURL:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(CURL_EN
 	@mkdir -p $$(@D)
 	$$(call quiet,LD)$$(CC) -shared $$(LDFLAGS) -o $$@ $$^ -lcurl
 
-$(OUT)/$(1)/dynamodb/system.so: $(SYSTEM:csrc/%.c=$(OUT)/objects/$(1)/%.o)
+$(OUT)/$(1)/dynamodb/system.so: $(SYSTEM:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(SYSTEM_ENGINE)
 	@mkdir -p $$(@D)
 	$$(call quiet,LD)$$(CC) -shared $$(LDFLAGS) -o $$@ $$^
 

@@ -20,10 +20,15 @@ local dynamodb = {
 ---
 --- | option | meaning |
 --- | --- | --- |
---- | `region` | else `AWS_REGION`, `AWS_DEFAULT_REGION`; "local" is an engine on localhost:8000 |
---- | `endpoint` | a URL, else `AWS_ENDPOINT_URL_DYNAMODB` (`…_STREAMS`), `AWS_ENDPOINT_URL`, the region's own |
---- | `access_key_id`, `secret_access_key`, `session_token`, `account_id` | else the `AWS_*` environment |
+--- | `profile` | of the shared config and credentials files, else `AWS_PROFILE`, "default" |
+--- | `region` | else `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile; "local" is an engine on localhost:8000 |
+--- | `endpoint` | a URL, else `AWS_ENDPOINT_URL_DYNAMODB` (`…_STREAMS`), `AWS_ENDPOINT_URL`, the profile, AWS's own |
+--- | `access_key_id`, `secret_access_key`, `session_token`, `account_id` | else they are searched (the guide) |
 --- | `credentials` | the same as one table, or a function `(runtime, deadline)` that returns one |
+--- | `mfa_token` | a function that is given a device's serial number and returns its code, for roles that want one |
+--- | `use_fips_endpoint`, `use_dualstack_endpoint` | true or false, else `AWS_USE_…`, the profile |
+--- | `account_id_endpoint_mode` | "preferred", "disabled" or "required": hosts of the account's own |
+--- | `ignore_configured_endpoint_urls` | `true`: only the option `endpoint` counts |
 --- | `timeout` | seconds for one call with all that belongs to it; 30; `false` for none |
 --- | `connect_timeout`, `idle_timeout` | seconds; 3.1 (1.1 in Lambda) and 5 without a byte moving |
 --- | `ca_bundle`, `verify` | a file of certificate authorities; `false` to trust everybody |
@@ -152,5 +157,12 @@ function dynamodb.to_json(value)
   if not ok then usage.raise("to_json: " .. tostring(text)) end
   return text
 end
+
+-- Rooms that not every program enters: loaded at their first use.
+setmetatable(dynamodb, { __index = function(self, name)
+  if name ~= "streams" then return nil end
+  self.streams = require "dynamodb.streams"
+  return self.streams
+end })
 
 return dynamodb

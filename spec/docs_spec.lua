@@ -86,11 +86,12 @@ describe("docs/reference.md", function()
       ["dynamodb.Binary"] = { "dynamodb.core", core.binary "" },
       ["dynamodb.Deflater"] = { "dynamodb.core", core.deflater() },
       ["dynamodb.Inflater"] = { "dynamodb.core", core.inflater() },
-      ["dynamodb.Md5"] = { "dynamodb.core", core.md5() },
+      ["dynamodb.Md5"] = { "dynamodb.core", core.md5_stream() },
       ["dynamodb.AppendFile"] = { "dynamodb.system", append },
       ["dynamodb.Interrupts"] = { "dynamodb.system", interrupts },
       ["dynamodb.Pool"] = { "dynamodb.curl", pool },
       ["dynamodb.Transfer"] = { "dynamodb.curl", transfer },
+      ["dynamodb.Child"] = { "dynamodb.system", require("dynamodb.system").spawn { "true" } },
     }
     for class, where in pairs(objects) do
       assert.are.same({}, difference(methods(where[2]), documented_methods(where[1], class)), class)

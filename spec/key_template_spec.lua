@@ -122,8 +122,14 @@ describe("a key's template", function()
       refused("is no field; write {name}", text)
     end
     refused("between {a} and {b} there must be text", "{a}{b}")
+    refused("a number has at most 38 digits", "{a:039}")
     refused("the template of a key is empty", "")
     refused("the template of a key must be a string, not nil", nil)
+  end)
+
+  it("reads numbers of all digits that a number may have", function()
+    local digits = ("9"):rep(38)
+    assert.equal(digits, tostring(dynamodb.key("{a:038}"):match(digits).a))
   end)
 
   it("gives different keys for different fields, which it reads again", function()

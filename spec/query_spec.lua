@@ -133,6 +133,8 @@ describe("Table:query", function()
     refuses("keys.sk: contains cannot be said of a key", function(t) t:query { pk = "p", sk = e.contains(1) } end)
     refuses("keys.sk must be a number, not a string", function(t) t:query { pk = "p", sk = "1" } end)
     refuses("keys.sk: begins_with applies to strings", function(t) t:query { pk = "p", sk = e.begins_with(1) } end)
+    refuses("keys.pk: a string that is not UTF-8", function(t) t:query { pk = "\255" } end)
+    refuses("keys.sk: NaN is not a number", function(t) t:query { pk = "p", sk = e.between(1, 0 / 0) } end)
     refuses("keys.pk is empty", function(t) t:query { pk = "" } end)
     refuses("the keys must be a table", function(t) t:query(nil) end)
     refuses('keys.d: the sort key is given from the left', function(t)
@@ -179,11 +181,15 @@ describe("Table:query", function()
     refuses("limit must be a whole number from 1, not 0", function(t) t:query({ pk = "p" }, { limit = 0 }) end)
     refuses("reverse must be true or false", function(t) t:query({ pk = "p" }, { reverse = "yes" }) end)
     refuses("rcu must be a positive number", function(t) t:query({ pk = "p" }, { rcu = 0 }) end)
+    refuses("concurrency says how many segments", function(t) t:scan { concurrency = 4 } end)
     refuses("segment must be from 1 to 4", function(t) t:scan { segments = 4, segment = 5 } end)
     refuses("hydrate is for an index", function(t) t:query({ pk = "p" }, { hydrate = true }) end)
     refuses("cursor must be a string", function(t) t:query({ pk = "p" }, { cursor = 3 }) end)
     refuses("cursor_keys[1] must be a string of at least 16 bytes", function(t)
       t:query({ pk = "p" }, { cursor_keys = { "short" } })
+    end)
+    refuses("cursor_keys must be a list of 1 to 8 keys", function(t)
+      t:query({ pk = "p" }, { cursor_keys = { "current key 0123456789", previous = "previous key 012345678" } })
     end)
     refuses("consistent: by_group is a global index", function(t)
       t:index "by_group":query({ group = "g" }, { consistent = true })
@@ -302,6 +308,24 @@ describe("a query object", function()
     assert.same({ pk = "p", v = 1 }, assert(t:query({ pk = "p" }, { attributes = { "pk", "v" } }):first()))
   end)
 
+  it("is as it was when it was made, whatever becomes of the program's tables", function()
+    local handler, model = model_reader.new(items(9), 4)
+    local described = core.json_encode { Table = {
+      AttributeDefinitions = { { AttributeName = "pk", AttributeType = "S" } },
+      KeySchema = { { AttributeName = "pk", KeyType = "HASH" }, { AttributeName = "sk", KeyType = "RANGE" } },
+    } }
+    local t = new_table(function(request)
+      if request.head:find "DescribeTable" then return { body = described } end
+      return handler(request)
+    end, nil, {})
+    local keys, options = { pk = "p" }, { limit = 3 }
+    local q = t:query(keys, options)
+    keys.pk, options.limit = "q", 1
+    assert.equal(3, #assert(q:all()))
+    assert.same({ limit = 1 }, options)
+    assert.equal("p", model.requests[1].ExpressionAttributeValues[":0"])
+  end)
+
   it("is used once", function()
     local t = over(3, 2)
     local q = t:query({ pk = "p" })
@@ -356,6 +380,16 @@ describe("a query object", function()
     assert.equal(4, got)
     assert.equal("DeadlineExceeded", err.code)
     assert.equal(5, assert(t:query({ pk = "p" }, { cursor = err.cursor }):first()).v)
+  end)
+
+  it("is at its end behind the last item, also when the deadline has passed meanwhile", function()
+    local t, _, runtime = over(5, 3)
+    local q = t:query({ pk = "p" }, { timeout = 1 })
+    for _ = 1, 5 do assert(q:next()) end
+    runtime:advance(2)
+    local item, err = q:next()
+    assert.is_nil(item)
+    assert.is_nil(err)
   end)
 
   it("keeps to the capacity units a second", function()
@@ -419,6 +453,17 @@ describe("fetching ahead", function()
     assert.equal(1, #model.requests)
   end)
 
+  it("reads nothing beyond max_pages, of one segment or of many", function()
+    for _, segments in ipairs { 1, 8 } do
+      local t, model = over(40, 2, { delay = 0.1 })
+      local q = t:scan { segments = segments, max_pages = 2 }
+      local count = 0
+      for _ in q do count = count + 1 end
+      assert.equal(2, #model.requests)
+      assert.equal(40 - count, #assert(t:scan({ segments = segments, cursor = q:cursor() }):all()))
+    end
+  end)
+
   it("asks again for a page whose answer came while nobody looked", function()
     local handler, model = model_reader.new(items(8), 4)
     local t, runtime
@@ -426,7 +471,11 @@ describe("fetching ahead", function()
       if #runtime.requests == 2 then return { code = "Timeout", sent = true } end
       return handler(request, ...)
     end)
-    assert.equal(8, #assert(t:query({ pk = "p" }):all()))
+    local q = t:query { pk = "p" }
+    for _ = 1, 4 do assert(q:next()) end
+    runtime:advance(10)
+    for _ = 5, 8 do assert(q:next()) end
+    assert.is_nil(select(2, q:next()))
     assert.equal(4, #runtime.requests)
     assert.equal(3, #model.requests)
   end)
@@ -510,6 +559,41 @@ describe("Index:query with hydrate", function()
     assert.same({ 1, 2, 4, 5, 6 }, got)
     assert.equal(1, q:meta().gone)
     assert.equal("#0, #1, #2", sent(runtime, 1).ProjectionExpression)
+  end)
+end)
+
+describe("the capacity units of a query with hydrate", function()
+  it("count those of the full items, whatever the client wants to see of them", function()
+    for _, capacity in ipairs { "total", "none" } do
+      local handler = model_reader.new(items(100), 10)
+      local t, runtime = new_table(function(request)
+        if not request.head:find "BatchGetItem" then return handler(request) end
+        local found = core.json_decode(request.body).RequestItems.t.Keys
+        local consumed = { { TableName = "t", CapacityUnits = #found } }
+        local answer = { Responses = { t = found }, UnprocessedKeys = {}, ConsumedCapacity = consumed }
+        return { body = core.json_encode(answer) }
+      end, { capacity = capacity })
+      local q = t:index "by_group":query({ group = "g" }, { hydrate = true, rcu = 10, prefetch = false })
+      assert.equal(100, #assert(q:all()))
+      assert.equal(100, q:meta().hydrated)
+      assert.is_true(runtime:now() >= 13, "150 units at 10 a second: " .. runtime:now())
+    end
+  end)
+end)
+
+describe("an answer that cannot be read", function()
+  it("is asked for again, whatever the program wants to see of numbers", function()
+    for _, numbers in ipairs { "native", "string", "lossless" } do
+      local handler, model = model_reader.new(items(3), 4)
+      local t, runtime
+      t, runtime = new_table(function(request)
+        return #runtime.requests == 1 and { body = '{"Items":[{"pk"' } or handler(request)
+      end, { numbers = numbers, retry = { max_attempts = 2 } })
+      local list, _, meta = t:query({ pk = "p" }):all()
+      assert.equal(3, #list)
+      assert.equal(2, meta.attempts)
+      assert.equal(1, #model.requests)
+    end
   end)
 end)
 

@@ -187,7 +187,9 @@ describe("update", function()
 
   it("refuses empty changes before any request", function()
     local items, runtime = new_table {}
-    assert.matches("changes are empty", fake_client.message_of(items.update, items, { pk = "a" }, {}), 1, true)
+    for _, changes in ipairs { {}, { set = {} }, { remove = {}, add = {} } } do
+      assert.matches("changes are empty", fake_client.message_of(items.update, items, { pk = "a" }, changes), 1, true)
+    end
     assert.matches("changes.set must be a table",
       fake_client.message_of(items.update, items, { pk = "a" }, { set = 1 }), 1, true)
     assert.equal(0, #runtime.requests)

@@ -5,9 +5,11 @@
 #include "bucket.h"
 #include "bytes.h"
 #include "decode.h"
+#include "digests.h"
 #include "encode.h"
 #include "expression.h"
 #include "gzip.h"
+#include "http.h"
 #include "md5.h"
 #include "options.h"
 #include "retry.h"
@@ -34,6 +36,7 @@ static int build_module (lua_State *L) {
   signer_register(L);
   retry_register(L);
   bytes_register(L);
+  digests_register(L);
   expression_register(L);
   transaction_register(L);
   batch_register(L);
@@ -41,6 +44,7 @@ static int build_module (lua_State *L) {
   seal_register(L);
   gzip_register(L);
   md5_register(L);
+  http_register(L);
   export_metatable(L, MT_LIST, "list_mt");
   export_metatable(L, MT_SET, "set_mt");
   export_metatable(L, MT_RAW, "raw_mt");

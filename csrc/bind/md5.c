@@ -10,7 +10,7 @@ static Md5 *running_md5 (lua_State *L) {
   return m;
 }
 
-/* core.md5() -> md5 | nil, message */
+/* core.md5_stream() -> md5 | nil, message */
 static int md5_new (lua_State *L) {
   Md5 *m = lua_newuserdata(L, sizeof *m);
   m->context = NULL;
@@ -31,7 +31,7 @@ static int update (lua_State *L) {
 
 /* md5:finish() -> its 16 bytes */
 static int finish (lua_State *L) {
-  unsigned char out[MD5_SIZE];
+  unsigned char out[DIGEST_MD5_SIZE];
   if (!md5_finish(running_md5(L), out)) return luaL_error(L, "md5: OpenSSL failed");
   lua_pushlstring(L, (const char *)out, sizeof out);
   return 1;
@@ -45,7 +45,7 @@ static int collect (lua_State *L) {
 void md5_register (lua_State *L) {
   static const luaL_Reg methods[] = {{"finish", finish}, {"update", update}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__gc", collect}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"md5", md5_new}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"md5_stream", md5_new}, {NULL, NULL}};
   state_metatable(L, MT_MD5);
   lua_newtable(L);
   state_register(L, methods);

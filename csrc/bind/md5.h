@@ -1,5 +1,5 @@
 /*
-** core.md5: the checksum of files of any length, as S3 and its manifests have it.
+** core.md5_stream: the checksum of files of any length, as S3 and its manifests have it.
 */
 #ifndef DYNAMODB_BIND_MD5_H
 #define DYNAMODB_BIND_MD5_H

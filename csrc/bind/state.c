@@ -23,6 +23,7 @@ static const char *const metatable_names[MT_LAST] = {
   [MT_DEFLATER] = "dynamodb.deflater",
   [MT_INFLATER] = "dynamodb.inflater",
   [MT_MD5] = "dynamodb.md5",
+  [MT_HTTP] = "dynamodb.http",
 };
 
 Metatable state_kind (lua_State *L, const State *state, int index) {

@@ -31,6 +31,7 @@ typedef enum Metatable {
   MT_DEFLATER,
   MT_INFLATER,
   MT_MD5,
+  MT_HTTP,  /* a reader of responses */
   MT_ARRAY, /* cjson's marks, where it has them */
   MT_EMPTY_ARRAY,
   MT_LAST

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../engine/http_request.h"
+
 /* libcurl before 7.88 let OpenSSL write without MSG_NOSIGNAL: there, curl must guard SIGPIPE itself. */
 static long no_signal (void) {
   const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
@@ -19,6 +21,8 @@ static void set_protocol (CURL *e) {
   curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(e, CURLOPT_PROXY, ""); /* also spares the look at the environment for each request */
+  curl_easy_setopt(e, CURLOPT_NOPROXY, "");
+  curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's answer is not the server's */
   curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
   curl_easy_setopt(e, CURLOPT_NOSIGNAL, no_signal());
   curl_easy_setopt(e, CURLOPT_NOPROGRESS, 1L);
@@ -29,7 +33,10 @@ static void set_tls (CURL *e, const Settings *s) {
   curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, s->verify ? 1L : 0L);
   curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, s->verify ? 2L : 0L);
+  curl_easy_setopt(e, CURLOPT_PROXY_SSL_VERIFYPEER, s->verify ? 1L : 0L);
+  curl_easy_setopt(e, CURLOPT_PROXY_SSL_VERIFYHOST, s->verify ? 2L : 0L);
   if (!s->ca_bundle) return;
+  curl_easy_setopt(e, CURLOPT_PROXY_CAINFO, s->ca_bundle);
   curl_easy_setopt(e, CURLOPT_CAINFO, s->ca_bundle); /* in place of the system's store, as AWS_CA_BUNDLE means it */
   curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
 }
@@ -70,35 +77,12 @@ void handle_free (Handle *h) {
   free(h);
 }
 
-static int is_host (const char *s, size_t len) {
-  if (len == 0 || len > 255) return 0;
-  for (; len; s++, len--) {
-    int letter = (*s >= '0' && *s <= '9') || ((*s | 32) >= 'a' && (*s | 32) <= 'z');
-    if (!letter && (!*s || !strchr("-._:[]", *s))) return 0;
-  }
-  return 1;
-}
-
-static int is_path (const char *s, size_t len) {
-  if (len == 0 || *s != '/') return 0;
-  for (; len; s++, len--)
-    if ((unsigned char)*s <= ' ' || (unsigned char)*s >= 127 || *s == '#') return 0;
-  return 1;
-}
-
-static int is_method (const char *s, size_t len) {
-  if (len == 0 || len > 16) return 0;
-  for (; len; s++, len--)
-    if (*s < 'A' || *s > 'Z') return 0;
-  return 1;
-}
-
 static const char *check_request (const Request *r) {
-  if (!is_method(r->method, r->method_len)) return "method: not an upper-case word";
+  if (!http_is_method(r->method, r->method_len)) return "method: not an upper-case word";
   if (strcmp(r->scheme, "https") != 0 && strcmp(r->scheme, "http") != 0) return "scheme: neither http nor https";
-  if (!is_host(r->host, r->host_len)) return "host: not a host name or address";
+  if (!http_is_host(r->host, r->host_len)) return "host: not a host name or address";
   if (r->port < 1 || r->port > 65535) return "port: not between 1 and 65535";
-  if (!is_path(r->path, r->path_len)) return "path: not an encoded path that begins with /";
+  if (!http_is_path(r->path, r->path_len)) return "path: not an encoded path that begins with /";
   if (r->body_len && strcmp(r->method, "HEAD") == 0) return "body: HEAD carries none";
   return NULL;
 }
@@ -143,9 +127,16 @@ static void set_method (Handle *h, const Request *r) {
   }
 }
 
+/* 0 when memory is out. */
+static int set_proxy (Handle *h, const char *proxy) {
+  if (!proxy && !h->proxied) return 1;
+  h->proxied = proxy != NULL;
+  return curl_easy_setopt(h->easy, CURLOPT_PROXY, proxy ? proxy : "") == CURLE_OK;
+}
+
 int handle_prepare (Handle *h, const Request *r) {
   const char *field = "", *wrong = check_request(r);
-  if (!wrong && !set_url(h, r)) wrong = "out of memory";
+  if (!wrong && !(set_url(h, r) && set_proxy(h, r->proxy))) wrong = "out of memory";
   if (!wrong) {
     wrong = headers_set(&h->headers, r->head, r->head_len, r->body_len);
     field = "head: ";

@@ -1,167 +1,151 @@
 /*
-** dynamodb.system: what a migration needs of the operating system and Lua's io lacks: files that are there after a
-** crash, a lock between processes, directories, and Ctrl-C. Its own shared object: nothing of it belongs into nginx.
+** dynamodb.system: what is needed of the operating system and Lua does not have. For credentials: programs without a
+** shell, and files that only their owner can read; for jobs, see files.h.
 */
-#include <errno.h>
-#include <string.h>
-#include <sys/stat.h>
-
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* mkostemp */
+#endif
 #include "../compat.h"
-#include "append.h"
-#include "interrupts.h"
 
-#define APPEND_T "dynamodb.system.append"
-#define INTERRUPTS_T "dynamodb.system.interrupts"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#define LONGEST_READ (1 << 24)
+#include "child.h"
+#include "files.h"
 
-/* true, or nil and what errno says */
-static int push_outcome (lua_State *L, int error) {
-  if (!error) return lua_pushboolean(L, 1), 1;
+#define CHILD_T "dynamodb.system.child"
+
+static int failure (lua_State *L, const char *message) {
   lua_pushnil(L);
-  lua_pushstring(L, error == EWOULDBLOCK ? "another process has it" : strerror(error));
+  lua_pushstring(L, message);
   return 2;
 }
 
-/* {== Files that grow == */
+/* {==== Children ==== */
 
-static Append *open_append (lua_State *L) {
-  Append *a = luaL_checkudata(L, 1, APPEND_T);
-  if (a->fd < 0) luaL_error(L, "the file is closed");
-  return a;
+static Child *check_child (lua_State *L) {
+  return luaL_checkudata(L, 1, CHILD_T);
 }
 
-static double check_offset (lua_State *L, int arg, const Append *a) {
-  double offset = luaL_checknumber(L, arg);
-  luaL_argcheck(L, offset >= 0 && offset <= a->size && offset == floor(offset), arg, "an offset in the file expected");
-  return offset;
-}
-
-/* system.append(path) -> file | nil, message */
-static int system_append (lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
-  Append *a = lua_newuserdata(L, sizeof *a);
-  a->fd = -1;
-  luaL_getmetatable(L, APPEND_T);
-  lua_setmetatable(L, -2);
-  int error = append_open(a, path);
-  return error ? push_outcome(L, error) : 1;
-}
-
-/* file:append(bytes) -> true | nil, message */
-static int file_append (lua_State *L) {
-  size_t len;
-  Append *a = open_append(L);
-  const char *bytes = luaL_checklstring(L, 2, &len);
-  return push_outcome(L, append_write(a, bytes, len));
-}
-
-/* file:sync() -> true | nil, message */
-static int file_sync (lua_State *L) {
-  return push_outcome(L, append_sync(open_append(L)));
-}
-
-/* file:truncate(size) -> true | nil, message */
-static int file_truncate (lua_State *L) {
-  Append *a = open_append(L);
-  return push_outcome(L, append_truncate(a, check_offset(L, 2, a)));
-}
-
-/* file:read(offset, count) -> bytes, fewer at the end | nil, message */
-static int file_read (lua_State *L) {
-  Append *a = open_append(L);
-  double offset = check_offset(L, 2, a);
-  lua_Integer count = luaL_checkinteger(L, 3);
-  luaL_argcheck(L, count >= 0 && count <= LONGEST_READ, 3, "up to 16 MB expected");
-  char *out = lua_newuserdata(L, (size_t)count + 1);
-  long got = append_read(a, offset, out, (size_t)count);
-  if (got < 0) return push_outcome(L, (int)-got);
-  lua_pushlstring(L, out, (size_t)got);
-  return 1;
-}
-
-/* file:size() -> bytes */
-static int file_size (lua_State *L) {
-  compat_pushinteger(L, (int64_t)open_append(L)->size);
-  return 1;
-}
-
-static int file_close (lua_State *L) {
-  append_close(luaL_checkudata(L, 1, APPEND_T));
+static int child_gc (lua_State *L) {
+  Child *c = check_child(L);
+  child_close(c);
+  c->is_over = 1;
+  buffer_free(&c->output);
+  buffer_free(&c->errors);
   return 0;
 }
 
-/* ==} */
+/* Leaves a userdata with the words' addresses on the stack; the words live in the table at 1. */
+static char **check_words (lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  size_t count = lua_rawlen(L, 1);
+  luaL_argcheck(L, count > 0 && count < 1024, 1, "a list of words expected");
+  char **words = lua_newuserdata(L, (count + 1) * sizeof *words);
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, 1, (int)i + 1);
+    size_t len;
+    const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : NULL;
+    luaL_argcheck(L, word && strlen(word) == len, 1, "a list of strings without NUL expected");
+    words[i] = (char *)(uintptr_t)word;
+    lua_pop(L, 1);
+  }
+  words[count] = NULL;
+  return words;
+}
 
-/* system.replace(path, bytes) -> true | nil, message */
-static int system_replace (lua_State *L) {
+/* system.spawn(words) -> child | nil, message */
+static int spawn (lua_State *L) {
+  lua_settop(L, 1);
+  char **words = check_words(L);
+  Child *c = lua_newuserdata(L, sizeof *c);
+  child_init(c);
+  luaL_getmetatable(L, CHILD_T);
+  lua_setmetatable(L, -2);
+  const char *wrong = child_start(c, words);
+  return wrong ? failure(L, wrong) : 1;
+}
+
+static void set_bytes (lua_State *L, const char *name, const Buffer *b) {
+  lua_pushlstring(L, b->data ? b->data : "", b->len);
+  lua_setfield(L, -2, name);
+}
+
+static void set_integer (lua_State *L, const char *name, int value) {
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, name);
+}
+
+/* child:poll() -> nil while it runs | { stdout, stderr, exit or signal, too_much } */
+static int poll (lua_State *L) {
+  Child *c = check_child(L);
+  if (!child_poll(c)) return lua_pushnil(L), 1;
+  lua_createtable(L, 0, 4);
+  set_bytes(L, "stdout", &c->output);
+  set_bytes(L, "stderr", &c->errors);
+  if (WIFSIGNALED(c->status))
+    set_integer(L, "signal", WTERMSIG(c->status));
+  else
+    set_integer(L, "exit", WEXITSTATUS(c->status));
+  lua_pushboolean(L, c->too_much);
+  lua_setfield(L, -2, "too_much");
+  return 1;
+}
+
+/* }==== */
+
+static const char *write_all (int fd, const char *bytes, size_t len) {
+  while (len > 0) {
+    ssize_t done = write(fd, bytes, len);
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return strerror(errno);
+    bytes += done;
+    len -= (size_t)done;
+  }
+  return fsync(fd) == 0 ? NULL : strerror(errno);
+}
+
+/* system.write_private(path, bytes) -> true | nil, message: whole or not at all, readable for the owner alone */
+static int write_private (lua_State *L) {
   size_t len;
   const char *path = luaL_checkstring(L, 1), *bytes = luaL_checklstring(L, 2, &len);
-  return push_outcome(L, replace_file(path, bytes, len));
-}
-
-/* system.mkdir(path) -> true | nil, message; one that is there already is no failure */
-static int system_mkdir (lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
-  struct stat about;
-  if (mkdir(path, 0777) == 0) return push_outcome(L, sync_directory(path));
-  int error = errno;
-  if (error == EEXIST && stat(path, &about) == 0 && S_ISDIR(about.st_mode)) error = 0;
-  return push_outcome(L, error);
-}
-
-/* {== Interrupts == */
-
-/* system.interrupts() -> interrupts */
-static int system_interrupts (lua_State *L) {
-  Interrupts *i = lua_newuserdata(L, sizeof *i);
-  i->open = 0;
-  luaL_getmetatable(L, INTERRUPTS_T);
-  lua_setmetatable(L, -2);
-  if (!interrupts_open(i)) return luaL_error(L, "interrupts are taken already in this process");
+  lua_pushfstring(L, "%s.XXXXXX", path);
+  char *name = lua_newuserdata(L, strlen(lua_tostring(L, -1)) + 1);
+  strcpy(name, lua_tostring(L, -2));
+  int fd = mkostemp(name, O_CLOEXEC); /* with mode 0600 */
+  if (fd < 0) return failure(L, strerror(errno));
+  const char *wrong = write_all(fd, bytes, len);
+  if (close(fd) != 0 && !wrong) wrong = strerror(errno);
+  if (!wrong && rename(name, path) != 0) wrong = strerror(errno);
+  if (wrong) {
+    unlink(name);
+    return failure(L, wrong);
+  }
+  lua_pushboolean(L, 1);
   return 1;
 }
 
-/* interrupts:raised() -> "SIGINT", "SIGTERM" | nil */
-static int interrupts_which (lua_State *L) {
-  luaL_checkudata(L, 1, INTERRUPTS_T);
-  lua_pushstring(L, interrupts_raised());
-  return 1;
-}
-
-static int interrupts_end (lua_State *L) {
-  interrupts_close(luaL_checkudata(L, 1, INTERRUPTS_T));
-  return 0;
-}
-
-/* ==} */
-
-static void new_type (lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction close) {
-  luaL_newmetatable(L, name);
-  lua_pushstring(L, name);
-  lua_setfield(L, -2, "__name");
-  lua_pushcfunction(L, close);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
+static const luaL_Reg child_methods[] = {{"poll", poll}, {"close", child_gc}, {NULL, NULL}};
+static const luaL_Reg child_meta[] = {{"__gc", child_gc}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"spawn", spawn}, {"write_private", write_private}, {NULL, NULL}};
 
 DYNAMODB_EXPORT int luaopen_dynamodb_system (lua_State *L);
 
-DYNAMODB_EXPORT int luaopen_dynamodb_system (lua_State *L) {
-  static const luaL_Reg file[] = {
-    {"append", file_append}, {"close", file_close},       {"read", file_read}, {"size", file_size},
-    {"sync", file_sync},     {"truncate", file_truncate}, {NULL, NULL}};
-  static const luaL_Reg interrupts[] = {{"close", interrupts_end}, {"raised", interrupts_which}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"append", system_append},
-                                       {"interrupts", system_interrupts},
-                                       {"mkdir", system_mkdir},
-                                       {"replace", system_replace},
-                                       {NULL, NULL}};
-  new_type(L, APPEND_T, file, file_close);
-  new_type(L, INTERRUPTS_T, interrupts, interrupts_end);
+int luaopen_dynamodb_system (lua_State *L) {
+  luaL_newmetatable(L, CHILD_T);
+  luaL_setfuncs(L, child_meta, 0);
+  lua_newtable(L);
+  luaL_setfuncs(L, child_methods, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pushliteral(L, CHILD_T);
+  lua_setfield(L, -2, "__name");
+  lua_pop(L, 1);
   luaL_newlib(L, functions);
+  files_register(L);
   return 1;
 }

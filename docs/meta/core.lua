@@ -389,7 +389,7 @@ local md5 = {}
 --- An MD5 of nothing yet.
 ---@return dynamodb.Md5?
 ---@return string? message    OpenSSL does not offer it where only approved algorithms are allowed
-function core.md5() end
+function core.md5_stream() end
 
 --- Takes bytes in.
 ---@param bytes string
@@ -403,6 +403,29 @@ function md5:finish() end
 --- A random UUID (version 4) from the system's random source.
 ---@return string
 function core.uuid() end
+
+--- An MD5 hash, for formats of others: it proves nothing.
+---@param bytes string
+---@return string    32 digits of lower-case hexadecimal
+function core.md5(bytes) end
+
+--- A SHA-1 hash: the names of SSO's token files are made of it, nothing else here.
+---@param bytes string
+---@return string    40 digits of lower-case hexadecimal
+function core.sha1(bytes) end
+
+--- A SHA-256 hash.
+---@param bytes string
+---@return string    64 digits of lower-case hexadecimal
+function core.sha256(bytes) end
+
+--- An ES256 signature, as JSON Web Tokens have it (RFC 7518, section 3.4).
+---@param pem string        a private key on the curve P-256, not encrypted
+---@param message string
+---@return string? signature    64 bytes
+---@return string x_or_message  32 bytes of the public key; else what is wrong
+---@return string? y            the other 32
+function core.es256(pem, message) end
 
 --- `n` bytes from the system's random source.
 ---@param n integer
@@ -439,8 +462,8 @@ function core.seal(bytes, context, keys) end
 function core.unseal(text, context, keys) end
 
 ---@class dynamodb.Bucket
---- A token bucket of capacity units a second, that may owe: a request is charged what it will probably cost, and settled
---- when that is known. It starts with one second's worth and never holds more.
+--- A token bucket of capacity units a second, that may owe: a request is charged what it will probably cost, and
+--- settled when that is known. It starts with one second's worth and never holds more.
 local bucket = {}
 
 --- A token bucket.
@@ -468,6 +491,43 @@ function bucket:settle(charged, consumed) end
 ---@param name string    in lower case
 ---@return string?
 function core.header(head, name) end
+
+--- A request of HTTP/1.1 as bytes. Raises on what could begin a second request or change where this one ends (a line
+--- break in a header, two lengths, one that is not the body's), and names the part.
+---@param method string        "POST"
+---@param path string          with the query, encoded
+---@param head string          every header as "Name: value\r\n", `Host` included; Content-Length is added if missing
+---@param body string
+---@param with_body boolean    is the body to follow the head in the same bytes?
+---@return string
+function core.http_request(method, path, head, body, with_body) end
+
+---@class dynamodb.HttpReader
+--- Reads HTTP/1.x responses from the bytes of a connection, however they are cut, one after the other. Strict: what two
+--- readers could understand differently is refused (Source: RFC 9112, "Message Body Length"). It does no I/O.
+local reader = {}
+
+--- A reader of responses.
+---@param max_response integer    bytes that one may have, with interim responses and chunks' framing
+---@return dynamodb.HttpReader
+function core.http(max_response) end
+
+--- Takes the next bytes of the connection. Gives nothing as long as the response goes on; then its parts or what is
+--- wrong with it, and begins anew.
+---@param bytes string
+---@param no_body boolean?        it answers a HEAD
+---@return integer? status
+---@return string? head           raw, status line and blank line included; or the message of a refusal
+---@return string? body           raw
+---@return boolean? keep_alive    may another request go over this connection?
+function reader:feed(bytes, no_body) end
+
+--- The connection has ended: the response that ends with it, or what is missing. Results as of `feed`.
+---@return integer? status
+---@return string? head
+---@return string? body
+---@return boolean? keep_alive
+function reader:finish() end
 
 ---@class dynamodb.RetryOptions
 ---@field mode? "standard"|"adaptive"    adaptive also holds requests back once the service throttles

@@ -12,19 +12,25 @@ local option_rules = require "dynamodb.options"
 local parallel = require "dynamodb.parallel"
 local partiql = require "dynamodb.partiql"
 local request = require "dynamodb.request"
+local setup = require "dynamodb.setup"
 local table_module = require "dynamodb.table"
 local tables = require "dynamodb.admin.tables"
 local transaction = require "dynamodb.transaction"
 local usage = require "dynamodb.usage"
 local version = require "dynamodb.version"
 local waiters = require "dynamodb.admin.waiters"
+local whoami = require "dynamodb.whoami"
 
 local client_methods = {}
 local client_mt = { __name = "dynamodb.Client", __index = client_methods }
 
 ---@class dynamodb.Client
+---@field given table               the options of connect, a copy
+---@field environment table<string, string>    as it was at connect
+---@field is_complete boolean?      the shared files have been read
+---@field profile dynamodb.Profile? from then on
 ---@field region dynamodb.Setting?
----@field provider table            of credentials
+---@field provider table?           of credentials
 ---@field values userdata?          core.options: how values are written and read
 ---@field rounds_numbers boolean     are decoded numbers not what they were on the wire?
 ---@field cursor_keys string[]?
@@ -36,7 +42,7 @@ local client_mt = { __name = "dynamodb.Client", __index = client_methods }
 ---@field retry_ambiguous boolean
 ---@field retry userdata              core.retry: what all its calls share
 ---@field random (fun(): number)?     where jitter comes from, if not from the system
----@field problem string?            what is wrong with the environment; every call says so
+---@field problem string?            what is wrong with the environment or the files; every call says so
 ---@field hooks table<string, function>
 ---@field explained dynamodb.ExplainedRequest[]?    while it only explains
 ---@field user_agent string
@@ -56,6 +62,12 @@ end
 local OPTIONS = {
   region = "string",
   endpoint = "string",
+  profile = "string",
+  use_fips_endpoint = "boolean",
+  use_dualstack_endpoint = "boolean",
+  account_id_endpoint_mode = { "preferred", "disabled", "required" },
+  ignore_configured_endpoint_urls = "boolean",
+  mfa_token = "function",
   credentials = "credentials",
   access_key_id = "string",
   secret_access_key = "string",
@@ -129,11 +141,10 @@ local function check_option(name, value)
   if not ok then usage.raise(("connect: %s must be %s"):format(name, expected)) end
 end
 
---- The provider of credentials that the options ask for.
+--- The provider of credentials that the options ask for; nil if they leave it to the environment and the files.
 ---@param options table
----@param environment table<string, string>
----@return table
-local function choose_provider(options, environment)
+---@return table?
+local function choose_provider(options)
   local static = require "dynamodb.credentials.static"
   local given = options.credentials
   for _, name in ipairs { "access_key_id", "secret_access_key", "session_token", "account_id" } do
@@ -149,7 +160,6 @@ local function choose_provider(options, environment)
     if message then usage.raise("connect: " .. message) end
     return static.new(given)
   end
-  return require("dynamodb.credentials.chain").new(environment)
 end
 
 --- core.options of the choices that were made; nil for the defaults.
@@ -169,19 +179,15 @@ end
 
 --- `dynamodb-lua/1.0 ua/2.1 lang/lua#5.4 api/dynamodb [app/…] […]`.
 --- Source: field order of the AWS SDKs' User-Agent 2.1.
----@param options table
----@param environment table<string, string>
+---@param app_id string?
+---@param own string?    what the program adds
 ---@return string
-local function user_agent(options, environment)
+local function user_agent(app_id, own)
   local jit = rawget(_G, "jit")
   local language = jit and "lang/luajit#" .. jit.version:match("[%d.]+") or "lang/lua#" .. _VERSION:match("[%d.]+")
   local parts = { "dynamodb-lua/" .. version, "ua/2.1", language, "api/dynamodb" }
-  local app_id = options.app_id
-  if not app_id and environment.AWS_SDK_UA_APP_ID and CHECKS.token(environment.AWS_SDK_UA_APP_ID) then
-    app_id = environment.AWS_SDK_UA_APP_ID
-  end
-  if app_id then parts[#parts + 1] = "app/" .. app_id:gsub("[/ ]", "-") end
-  if options.user_agent then parts[#parts + 1] = options.user_agent end
+  if app_id and CHECKS.token(app_id) then parts[#parts + 1] = "app/" .. app_id:gsub("[/ ]", "-") end
+  if own then parts[#parts + 1] = own end
   return table.concat(parts, " ")
 end
 
@@ -223,7 +229,11 @@ local function connect(options)
   if options.cursor_keys then cursors.check_keys(options.cursor_keys, "connect: cursor_keys") end
   local environment = config.snapshot()
   local policy, problem = retry_policy(options, environment)
+  local given = {}
+  for name, value in pairs(options) do given[name] = value end
   return setmetatable({
+    given = given,
+    environment = environment,
     retry = policy,
     random = given_random(options.retry),
     problem = problem,
@@ -234,12 +244,9 @@ local function connect(options)
       on_throttle = options.on_throttle,
     },
     region = config.region(options, environment),
-    configured = {
-      dynamodb = config.endpoint(options, environment, "dynamodb"),
-      dynamodbstreams = config.endpoint(options, environment, "dynamodbstreams"),
-    },
-    endpoints = {}, -- by service, parsed; filled at the first call
-    provider = choose_provider(options, environment),
+    configured = {}, -- endpoints, by service; filled from the environment and the files at the first call
+    endpoints = {}, -- parsed, by service and account; filled as they are needed
+    provider = choose_provider(options),
     values = value_options(options),
     rounds_numbers = options.numbers == "native" or options.numbers == "string",
     cursor_keys = options.cursor_keys,
@@ -249,26 +256,37 @@ local function connect(options)
     timeout = options.timeout == nil and 30 or options.timeout,
     capacity = options.capacity or "total",
     retry_ambiguous = options.retry_ambiguous or false,
-    user_agent = user_agent(options, environment),
+    app_id = options.app_id,
     max_response = options.max_response or MAX_RESPONSE,
     given_runtime = options.runtime,
-    transport = {
-      connect_timeout = config.connect_timeout(options, environment),
+    transport = { -- completed from the files
       idle_timeout = options.idle_timeout or 5,
-      ca_bundle = config.ca_bundle(options, environment),
       verify = options.verify ~= false,
       max_response = options.max_response or MAX_RESPONSE,
     },
   }, client_mt)
 end
 
---- What reaches the outside for this client; made at its first use.
+--- The module of the runtime for where we are: nginx's Lua has one of its own, in which libcurl would block the worker.
+---@return string
+local function runtime_here()
+  local ngx = package.loaded.ngx
+  local is_nginx = type(ngx) == "table" and type(ngx.config) == "table" and ngx.config.subsystem == "http"
+  return is_nginx and "dynamodb.runtime.nginx" or "dynamodb.runtime.plain"
+end
+
+--- What reaches the outside for this client; made at its first use, when the configuration is read as a whole.
 ---@private
 ---@return table
 function client_methods:runtime()
   if self.closed then usage.raise("the client is closed") end
+  if not self.is_complete then
+    self.is_complete = true
+    setup.complete(self)
+    self.user_agent = user_agent(self.app_id, self.given.user_agent)
+  end
   if self.given_runtime then return self.given_runtime end
-  if not self.own_runtime then self.own_runtime = require("dynamodb.runtime.plain").new(self.transport) end
+  if not self.own_runtime then self.own_runtime = require(runtime_here()).new(self.transport) end
   return self.own_runtime
 end
 
@@ -278,37 +296,60 @@ function client_methods:now()
   return self:runtime():now()
 end
 
+---@param message string
+---@return nil
+---@return dynamodb.Error
+local function misconfigured(message)
+  return nil, errors.new { code = "ConfigurationError", message = message, sent = false }
+end
+
+--- The region that requests are signed for.
+---@private
+---@return string?
+---@return dynamodb.Error?
+function client_methods:signing_region()
+  if self.problem then return misconfigured(self.problem) end
+  if not self.region then return misconfigured "no AWS region; give the option region or set AWS_REGION" end
+  return endpoint.signing_region(self.region.value)
+end
+
 --- Where the requests of a service go.
 ---@private
 ---@param service "dynamodb"|"dynamodbstreams"
+---@param account_id string?     of the credentials
+---@param arn string?            what the request is about, if it is named by one
+---@param is_search boolean?     it searches vectors
 ---@return dynamodb.Url?
 ---@return dynamodb.Error?
-function client_methods:endpoint(service)
-  local known = self.endpoints[service]
-  if known then return known end
-  local region, configured = self.region, self.configured[service]
-  local resolved, message
-  if not region then
-    message = "no AWS region; give the option region or set AWS_REGION"
-  else
-    resolved, message = endpoint.resolve {
-      Region = region.value,
-      Endpoint = configured and configured.value,
-      service = service,
-    }
-    -- An endpoint of one's own does not excuse a region that cannot be signed for.
-    if resolved and configured then
-      local plain, problem = endpoint.resolve { Region = region.value, service = service }
-      if not plain then resolved, message = nil, problem end
-    end
-    if not resolved then
-      message = ("%s (from %s)"):format(message, (configured or region).source)
-    end
+function client_methods:endpoint(service, account_id, arn, is_search)
+  local group = is_search and "search" or service
+  local account = arn and endpoint.arn_account(arn, self.region.value) or account_id
+  local known = self.endpoints[group]
+  if not known then
+    known = {}
+    self.endpoints[group] = known
   end
-  if not resolved then return nil, errors.new { code = "ConfigurationError", message = message, sent = false } end
-  known = assert(endpoint.parse(resolved.url))
-  self.endpoints[service] = known
-  return known
+  if known[account or ""] then return known[account or ""] end
+  local region, configured = self.region, self.configured[service]
+  local parameters = {
+    Region = region.value,
+    Endpoint = configured and configured.value,
+    UseFIPS = self.use_fips,
+    UseDualStack = self.use_dualstack,
+    AccountId = account,
+    AccountIdEndpointMode = self.account_mode,
+    IsSearchOperation = is_search,
+    service = service,
+  }
+  local resolved, message = endpoint.resolve(parameters)
+  -- An endpoint of one's own does not excuse a region that cannot be signed for.
+  if resolved and configured then
+    local plain, problem = endpoint.resolve { Region = region.value, service = service }
+    if not plain then resolved, message = nil, problem end
+  end
+  if not resolved then return misconfigured(("%s (from %s)"):format(message, (configured or region).source)) end
+  known[account or ""] = assert(endpoint.parse(resolved.url))
+  return known[account or ""]
 end
 
 --- The way of a request for the library's own operations: nothing is checked that they have checked.
@@ -366,6 +407,17 @@ function client_methods:call(operation, params, options)
   end
   if self.strict then refuse_null_expressions(params, operation) end
   return self:perform(operation, params, options)
+end
+
+--- Where the region, the endpoint and the credentials come from. Credentials are fetched if need be; nothing is sent to
+--- DynamoDB. The answer has no secret in it: it can be printed.
+---@param options table?            timeout (seconds), deadline
+---@return dynamodb.Identity?       profile, region and endpoint (value, source) and credentials (source, the end of
+---                                 access_key_id, account_id, expires); `tostring` makes lines of it
+---@return dynamodb.Error?
+function client_methods:whoami(options)
+  options = option_rules.check(options, { timeout = true, deadline = true }, "whoami")
+  return whoami.ask(self, request.deadline(self, options))
 end
 
 --- Puts and deletes in any of the client's tables, as `f` tells them: `b:put(users, item)`, `b:delete(orders, key)`.

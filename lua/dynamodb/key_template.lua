@@ -3,6 +3,8 @@
 local core = require "dynamodb.core"
 local usage = require "dynamodb.usage"
 
+local DIGITS = 38 -- of a number. Source: "Data types", DynamoDB Developer Guide
+
 local template_methods = {}
 local template_mt = { __name = "dynamodb.KeyTemplate", __index = template_methods }
 
@@ -30,6 +32,9 @@ local function field_of(self, body)
   if not name or format ~= "" and not width or width and tonumber(width) == 0 then
     usage.raise(("key %q: {%s} is no field; write {name}, or {name:08} for a number with eight digits")
       :format(self.text, body))
+  end
+  if width and tonumber(width) > DIGITS then
+    usage.raise(("key %q: {%s}: a number has at most %d digits"):format(self.text, body, DIGITS))
   end
   return { name = name, width = tonumber(width) }
 end

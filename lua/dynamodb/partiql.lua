@@ -29,12 +29,7 @@ function partiql.execute(client, text, parameters, options)
   local made = statement.new(text, parameters, client)
   if made.kind == "read" then
     options = option_rules.check(options, READING, "execute")
-    for _, name in ipairs { "limit", "page_size" } do
-      local value = options[name]
-      if value ~= nil and (type(value) ~= "number" or value < 1 or value % 1 ~= 0 or value > 2 ^ 31 - 1) then
-        usage.raise(("%s must be a whole number from 1, not %s"):format(name, tostring(value)))
-      end
-    end
+    option_rules.check_counts(options, { "limit", "page_size" })
     return results.new(client, made, options)
   end
   options = option_rules.check(options, WRITING, "execute (of a write)")

@@ -75,6 +75,7 @@ end
 ---@param keys dynamodb.Schema?    of a put
 ---@return integer number          of the operation, as in err.reasons
 local function add(self, operation, params, keys)
+  self.arn = self.arn or params.TableName
   local number, message = hand_over(self.client, self.native, operation, params, keys)
   if not number then
     usage.raise(("transaction, operation %d (%s): %s"):format(self.native:count() + 1, operation, message))
@@ -242,14 +243,16 @@ end
 ---@param kind "write"|"get"
 ---@param native userdata
 ---@param limits table    timeout, deadline
+---@param arn string?     of a table in it
 ---@return table? answer
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
-local function send(client, kind, native, limits)
+local function send(client, kind, native, limits, arn)
   local operation = kind == "write" and "TransactWriteItems" or "TransactGetItems"
   local body, message = native:body(client:now())
   if not body then usage.raise(message) end
-  local answer, err, meta = request.perform(client, operation, model.operations[operation], {}, limits, { body = body })
+  local answer, err, meta = request.perform(client, operation, model.operations[operation], {}, limits,
+    { body = body, arn = arn })
   if err and err.body then err.reasons = native:reasons(err.body) end
   -- A conflict may be with our own earlier attempt, of which nobody knows.
   if err and err.doubted and is_conflict(err) then err.ambiguous, err.retryable = true, false end
@@ -279,7 +282,7 @@ local function run_once(client, kind, f, options, limits)
   if self.err then return nil, self.err, nil, self end
   self.count = self.native:count()
   if self.count == 0 then return {}, nil, { attempts = 0, waited = 0 }, self end
-  local answer, err, meta = send(client, kind, self.native, limits)
+  local answer, err, meta = send(client, kind, self.native, limits, self.arn)
   return answer, err, meta, self
 end
 
@@ -419,7 +422,8 @@ function transaction.single(target, operation, made, options, capacity)
   local native = new_native(client, "write", token, capacity)
   local number, message = hand_over(client, native, name, made.params, nil)
   if not number then usage.raise(("%s: %s"):format(operation, message)) end
-  local answer, err, meta = send(client, "write", native, { timeout = options.timeout, deadline = options.deadline })
+  local limits = { timeout = options.timeout, deadline = options.deadline }
+  local answer, err, meta = send(client, "write", native, limits, target.name)
   if not answer then return nil, as_alone(err, operation) end
   made.applied()
   meta.capacity = meta.capacity and meta.capacity[1]

@@ -293,7 +293,7 @@ describe("export and import", function()
       }, "\n") .. "\n") .. deflater:finish()
       write(root .. "/AWSDynamoDB/data/abc.json.gz", bytes)
       write(export .. "/manifest-files.json", ('{"itemCount":3,"md5Checksum":"%s","etag":"x-1","dataFileS3Key":'
-        .. '"2023-Sep/AWSDynamoDB/data/abc.json.gz"}\n'):format(core.base64(core.md5():update(bytes):finish())))
+        .. '"2023-Sep/AWSDynamoDB/data/abc.json.gz"}\n'):format(core.base64(core.md5_stream():update(bytes):finish())))
       write(export .. "/manifest-summary.json", '{"version":"2023-08-01","outputFormat":"DYNAMODB_JSON",'
         .. '"outputView":"NEW_AND_OLD_IMAGES","exportType":"INCREMENTAL_EXPORT","itemCount":3}')
       assert(target:put_all { { pk = "gone" }, { pk = "changed", n = 1 } })

@@ -245,7 +245,7 @@ function sender_methods:exchange(id, body, helper)
   if helper then helper.id = id end
   local ok, reply, err = pcall(self.client.perform, self.client, self.operation, {},
     { deadline = self.options.deadline },
-    { body = body, raw = true, max_attempts = 1, resend = true, repeatable = true })
+    { body = body, arn = self.tables[1].name, raw = true, max_attempts = 1, resend = true, repeatable = true })
   if helper and helper.lost then return end
   if helper then helper.id = nil end
   if not ok then

@@ -99,7 +99,7 @@ function output.open(path, options)
   end
   local md5
   if options.checksum then
-    md5, message = core.md5()
+    md5, message = core.md5_stream()
     if not md5 then return nil, files.failure(path, message) end
   end
   return setmetatable({

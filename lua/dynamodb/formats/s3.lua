@@ -22,7 +22,7 @@ end
 ---@return string?
 ---@return string? message
 local function md5_of(bytes)
-  local md5, message = core.md5()
+  local md5, message = core.md5_stream()
   if not md5 then return nil, message end
   return md5:update(bytes):finish()
 end
@@ -247,7 +247,7 @@ end
 ---@return true?
 ---@return dynamodb.Error?
 function s3.verify(file)
-  local md5 = type(file.md5) == "string" and core.md5()
+  local md5 = type(file.md5) == "string" and core.md5_stream()
   if not md5 then return true end
   local handle = io.open(file.path, "rb")
   if not handle then return nil, files.failure(file.path, "it cannot be read") end

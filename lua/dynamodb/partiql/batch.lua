@@ -3,6 +3,7 @@
 local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
 local option_rules = require "dynamodb.options"
+local random = require "dynamodb.random"
 local statement = require "dynamodb.partiql.statement"
 local usage = require "dynamodb.usage"
 local write = require "dynamodb.write"
@@ -52,16 +53,6 @@ end
 ---@field progress number         when that was
 ---@field cause dynamodb.Error?   what ended it
 ---@field explained dynamodb.Error?
-
---- From 0 to 1.
----@param self dynamodb.StatementBatch
----@return number
-local function random(self)
-  local given = self.client.random
-  if given then return given() end
-  local a, b, c = core.random(3):byte(1, 3)
-  return (a * 65536 + b * 256 + c) / 2 ^ 24
-end
 
 ---@param self dynamodb.StatementBatch
 ---@param index integer
@@ -198,9 +189,10 @@ end
 --- Waits before what was left over is sent again; gives up where that makes no sense any more.
 ---@param self dynamodb.StatementBatch
 local function wait(self)
-  local runtime = self.client:runtime()
+  local client = self.client
+  local runtime = client:runtime()
   local now = runtime:now()
-  local delay = random(self) * math.min(CAP, BASE * 2 ^ self.level)
+  local delay = (client.random or random)() * math.min(CAP, BASE * 2 ^ self.level)
   self.level = self.level + 1
   if now + delay - self.progress >= (self.options.stall or STALL) then return stop(self, "stalled", self.last_error) end
   local deadline = self.limits.deadline

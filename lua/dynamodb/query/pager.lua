@@ -12,7 +12,8 @@ local pager_mt = { __name = "dynamodb.Pager", __index = pager_methods }
 ---@field from table?         where the next page begins that is to be fetched
 ---@field exhausted boolean   there is no further page to fetch
 ---@field asked integer       items that requests may have read so far
----@field ahead table?        what is fetched ahead: task, page, err, ready
+---@field ahead table?        what is fetched ahead: task, page, err, ready; neglected: the program was busy with
+---                           something else for long
 
 ---@param stream dynamodb.Stream
 ---@param segment integer
@@ -41,8 +42,8 @@ local function request_limit(pager)
   return limit
 end
 
---- Fetches the next page, now.
-local function fetch(pager)
+--- One request for the next page, and what belongs to it.
+local function read(pager)
   local stream = pager.stream
   local pace, deadline, limit = stream.pace, stream.deadline, request_limit(pager)
   local charged, err
@@ -50,28 +51,47 @@ local function fetch(pager)
     charged, err = pace:enter(stream.runtime, limit, deadline)
     if not charged then return nil, err end
   end
-  local page
+  local page, full
   page, err = stream.plan:fetch(pager.from, pager.segment, limit, { deadline = deadline })
-  if pace then pace:leave(charged, page and page.capacity, page and page.scanned or 0) end
-  if page and stream.options.hydrate then page, err = hydrate(stream, page) end
+  full = page
+  if page and stream.options.hydrate then full, err = hydrate(stream, page) end
+  if pace then pace:leave(charged, page) end
+  return full, err
+end
+
+--- Fetches the next page, now.
+local function fetch(pager)
+  local stream = pager.stream
+  stream.pages = stream.pages + 1
+  local page, err = read(pager)
+  if not page then stream.pages = stream.pages - 1 end
   return page, err
 end
 
 --- Starts fetching the next page, if there may be one and nobody does already.
 function pager_methods:look_ahead()
   local stream = self.stream
+  local limit, max_pages = stream.options.limit, stream.options.max_pages
   if self.ahead or self.exhausted or not stream.prefetches then return end
-  if stream.options.limit and not stream.plan.filtered and self.asked >= stream.options.limit then return end
+  if limit and not stream.plan.filtered and self.asked >= limit then return end
+  if max_pages and stream.pages >= max_pages then return end
   local ahead = {}
   self.ahead = ahead
   ahead.task = stream.runtime:spawn(function()
-    ahead.page, ahead.err = fetch(self)
-    ahead.ready = true
+    local ok, page, err = pcall(fetch, self)
+    ahead.page, ahead.err, ahead.ready = ok and page or nil, err, true
+    if not ok then error(page, 0) end
   end)
 end
 
--- What a program that has been busy with something else for long may find: nobody looked at the answer in time.
-local STALE = { Timeout = true, DeadlineExceeded = true, ConnectionError = true, Cancelled = true }
+-- What a program that was busy with something else may find: nobody looked at the answer in time.
+local STALE = { Timeout = true, DeadlineExceeded = true, ConnectionError = true }
+
+--- Is this failure none of the service's?
+local function is_stale(ahead, err)
+  local code = type(err) == "table" and err.code
+  return code == "Cancelled" or ahead.neglected and STALE[code] -- cancelled: in the child of a fork
+end
 
 --- The page that was fetched ahead; nothing at all if it has to be fetched again.
 local function take_ahead(pager)
@@ -80,8 +100,8 @@ local function take_ahead(pager)
   pager.ahead = nil
   local ok, cause = pager.stream.runtime:join(ahead.task)
   if ahead.page then return ahead.page end
-  if not ok and not STALE[type(cause) == "table" and cause.code] then error(cause, 0) end
-  if ok and not STALE[ahead.err.code] then return nil, ahead.err end
+  if not ok and not is_stale(ahead, cause) then error(cause, 0) end
+  if ok and not is_stale(ahead, ahead.err) then return nil, ahead.err end
 end
 
 --- The next page.
@@ -90,7 +110,8 @@ end
 function pager_methods:take()
   if self.exhausted then return nil end
   local page, err = take_ahead(self)
-  if not page and not err then page, err = fetch(self) end
+  if not page and not err and not self.exhausted then page, err = fetch(self) end
+  if self.exhausted then return nil end -- another task has closed the query meanwhile
   if not page then return nil, err end
   self.from, self.exhausted = page.last, page.last == nil
   self.asked = self.asked + page.scanned
