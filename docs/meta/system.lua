@@ -1,8 +1,9 @@
 ---@meta dynamodb.system
 ---
---- What is needed of the operating system: for credentials, programs run without a shell and files that only their owner
---- can read; for migrations, files that are there after a crash, a lock between processes, directories, and Ctrl-C. It
---- has its own shared object; it is loaded when it is needed. What the system refuses is returned as `nil, message`.
+--- What is needed of the operating system: for credentials, programs run without a shell and files that only their
+--- owner can read; for migrations, files that are there after a crash, a lock between processes, directories, and
+--- Ctrl-C. It has its own shared object; it is loaded when it is needed. What the system refuses is returned as
+--- `nil, message`.
 
 ---@class dynamodb.system
 local system = {}

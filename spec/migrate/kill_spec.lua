@@ -38,7 +38,8 @@ describe("a migration that is killed", function()
   -- Starts it until it ends by itself, and kills it each time but the last, later and later; `meanwhile` is called all
   -- the time.
   local function run_killed(tbl, checkpoint, random, longest, meanwhile)
-    local kills, child = 0, nil
+    local kills = 0
+    local child
     repeat
       child = start(tbl, checkpoint)
       local stop = process.now() + 0.1 + random:below(1000) / 1000 * (1 + kills) * longest

@@ -108,10 +108,10 @@ local function with(changes, more)
   for name in pairs(more) do names[name] = true end
   for action, entries in pairs(changes) do
     local kept = {}
-    for key, value in pairs(entries) do
-      local at = action == "remove" and value or key
+    for place, value in pairs(entries) do
+      local at = action == "remove" and value or place
       if not names[type(at) == "table" and at[1] or at] then
-        if action == "remove" then kept[#kept + 1] = value else kept[key] = value end
+        if action == "remove" then kept[#kept + 1] = value else kept[place] = value end
       end
     end
     changes[action] = next(kept) ~= nil and kept or nil
