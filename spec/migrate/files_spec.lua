@@ -4,6 +4,7 @@ local engine = require "spec.support.engine"
 local equal = require "spec.support.equal"
 local generate = require "spec.support.generate"
 local migrate = require "dynamodb.migrate"
+local migration = require "spec.support.migration"
 local process = require "spec.support.process"
 local s3 = require "dynamodb.formats.s3"
 
@@ -11,7 +12,7 @@ describe("export and import", function()
   if not engine.endpoint then
     return it("needs an engine", function() pending "no engine: run through tools/engine.sh" end)
   end
-  local db, tables, source, directory
+  local db, tables, source
 
   local function new_table()
     local name = engine.create_table(db, { "pk:S" })
@@ -37,7 +38,6 @@ describe("export and import", function()
       i = i + 1
       if i <= 300 then return item(i) end
     end))
-    directory = process.temporary_directory()
   end)
 
   teardown(function()
@@ -45,16 +45,12 @@ describe("export and import", function()
     db:close()
   end)
 
-  local number = 0
-  local function path(name)
-    number = number + 1
-    return ("%s/%d-%s"):format(directory, number, name)
-  end
+  local function path(name) return migration.path() .. "-" .. name end
 
   local function lines_of(file)
     local lines = {}
-    local command = file:find "%.gz$" and "gzip -dc " .. file or "cat " .. file
-    local pipe = assert(io.popen(command .. " | LC_ALL=C sort"))
+    local command = file:find "%.gz$" and "LD_PRELOAD= gzip -dc " .. file or "cat " .. file
+    local pipe = assert(io.popen(command .. " | LD_PRELOAD= LC_ALL=C sort"))
     for line in pipe:lines() do lines[#lines + 1] = line end
     pipe:close()
     return lines
@@ -309,7 +305,7 @@ describe("export and import", function()
     end)
 
     it("are not taken for one when they are none", function()
-      local none, err = migrate.import { table = source, directory = directory }
+      local none, err = migrate.import { table = source, directory = process.temporary_directory() }
       assert.is_nil(none)
       assert.equal("FileError", err.code)
       local full = assert(migrate.export { table = source, directory = path "s3" }).path

@@ -162,8 +162,10 @@ describe("files in pieces", function()
     for _, gzip in ipairs { false, true } do
       local path = migration.path()
       local out = assert(output.open(path, { gzip = gzip }))
+      assert.equal(0, out:mark())
       for i = 1, 3000 do assert(out:write(("line %d\n"):format(i))) end
       local size = assert(out:mark())
+      assert.equal(size, out:mark()) -- with nothing new, nothing is added
       for i = 1, 3000 do assert(out:write(("lost %d\n"):format(i))) end
       out:close()
       out = assert(output.open(path, { gzip = gzip, size = size }))

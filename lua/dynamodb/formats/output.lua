@@ -28,7 +28,7 @@ end
 local function flush(self)
   local bytes = table.concat(self.parts)
   self.parts, self.length = {}, 0
-  if self.deflater then
+  if self.deflater and bytes ~= "" then -- of nothing, gzip has a header
     local message
     bytes, message = self.deflater:write(bytes)
     if not bytes then return nil, files.failure(self.path, message) end
