@@ -198,6 +198,37 @@ describe("export and import", function()
     assert.equal(300, assert(target:scan():count()))
   end)
 
+  it("go on after a crash, whatever it has left in their files", function()
+    -- What a program raises in `progress` ends the job without a word to its checkpoint.
+    local function crash(job, options)
+      options.progress = function() error "crash" end
+      assert.is_false(pcall(job, options))
+      options.progress = nil
+      return job(options)
+    end
+    for _, name in ipairs { "a.json", "a.json.gz", "a.csv" } do
+      local file = path(name)
+      assert(crash(migrate.export, {
+        table = source, file = file, checkpoint = path "checkpoint", format = name == "a.csv" and "csv" or nil,
+      }))
+      local lines, seen = lines_of(file), {}
+      for _, line in ipairs(lines) do
+        assert.is_nil(seen[line], "twice: " .. line)
+        seen[line] = true
+      end
+      if name ~= "a.csv" then assert.equal(300, #lines) end
+    end
+    local report = assert(crash(migrate.export, {
+      table = source, directory = path "s3", checkpoint = path "checkpoint",
+    }))
+    assert.equal(300, #lines_of(report.path .. "/data/*.gz"))
+    local file, target = path "b.json", new_table()
+    write(file, '{"pk":{"S":"a"}}\nbroken\n')
+    local none, err = crash(migrate.import, { table = target, file = file, checkpoint = path "checkpoint" })
+    assert.is_nil(none)
+    assert.equal("broken\n", process.read(err.report.errors))
+  end)
+
   it("write over nothing", function()
     local file = path "mine"
     write(file, "mine")

@@ -413,6 +413,22 @@ update {"pk":"P%d","sk":%d}
       assert.equal("MarkRequired", err.cause.code)
     end)
 
+    it("leaves an item that would become too large", function()
+      if engine.name == "dynalite" then return pending "dynalite has no transactions" end
+      local none, err = run {
+        table = people(3), on_error = "skip",
+        map = function(item)
+          item.pk = "PERSON#" .. item.sk
+          if item.sk == 2 then item.text = ("x"):rep(410 * 1024) end
+          return item
+        end,
+      }
+      assert.is_nil(none)
+      assert.same({ 2, 1 }, { err.report.counts.rekeyed, err.report.counts.failed })
+      assert.same({ { pk = "P2", sk = 2 }, "ValidationException" },
+        { err.report.left[1].key, err.report.left[1].code })
+    end)
+
     it("does not write over an item that has the key already", function()
       if engine.name == "dynalite" then return pending "dynalite has no transactions" end
       local tbl = people(5)

@@ -236,7 +236,6 @@ local function run(given)
   local over
   over, err = work(self)
   if over then
-    job.stopped = nil -- it was stopped where it had nothing more to do
     job.state.finished = not options.live or nil
     over, err = job:save()
   end

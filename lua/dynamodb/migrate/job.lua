@@ -281,7 +281,10 @@ function job_methods:finish(over, cause, more)
     left = self.left[1] and self.left or nil,
   }
   for name, value in pairs(more or {}) do report[name] = value end
-  if report.done then return report end
+  if report.done then
+    report.stopped = nil -- it was, where there was nothing more to do
+    return report
+  end
   return nil, errors.new {
     code = "Incomplete", message = describe(self, report, cause), report = report, cause = cause,
     retryable = cause ~= nil and cause.retryable == true,

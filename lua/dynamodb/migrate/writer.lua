@@ -1,5 +1,6 @@
 --- Takes steps, each under its condition, several at a time, and finds out what became of each.
 local e = require "dynamodb.expression.operators"
+local errors = require "dynamodb.error"
 local images = require "dynamodb.migrate.images"
 local mapper = require "dynamodb.migrate.mapper"
 local parallel = require "dynamodb.parallel"
@@ -27,6 +28,19 @@ local CONCURRENCY = 16
 -- What concerns one item alone: others can be written all the same.
 local OF_ONE_ITEM = { ValidationException = true, ItemCollectionSizeLimitExceededException = true }
 
+--- Re-keys an item. What cannot be sent (the item has become too large) raises in a transaction: it is a failure of this
+--- item.
+local function transact(self, step)
+  local tbl = self.table
+  local sent, ok, err, meta = pcall(tbl.client.transact, tbl.client, function(tx)
+    tx:put(tbl, step.to, { where = e.missing(self.rules.keys.partition) })
+    tx:delete(tbl, step.key, { where = step.where })
+  end, { capacity = "total" })
+  if sent then return ok, err, meta end
+  if type(ok) ~= "string" then error(ok, 0) end
+  return nil, errors.new { code = "ValidationException", message = ok, retryable = false, sent = false }
+end
+
 --- Sends a step.
 ---@return any? ok
 ---@return dynamodb.Error?
@@ -40,10 +54,7 @@ local function send(self, step)
     options.where = e.missing(self.rules.keys.partition)
     return tbl:put(step.to, options)
   end
-  return tbl.client:transact(function(tx)
-    tx:put(tbl, step.to, { where = e.missing(self.rules.keys.partition) })
-    tx:delete(tbl, step.key, { where = step.where })
-  end, { capacity = "total" })
+  return transact(self, step)
 end
 
 --- The item that a condition failed on.
@@ -78,6 +89,11 @@ end
 ---@return dynamodb.Error?
 local function judge_rekey(self, step, err)
   local reasons = err.reasons or {}
+  for _, reason in ipairs(reasons) do
+    if reason.code == "ValidationError" or reason.code == "ItemCollectionSizeLimitExceeded" then
+      return { what = "failed", code = reason.code, message = reason.message }
+    end
+  end
   local taken, changed = reasons[1] and reasons[1].code == "ConditionalCheckFailed",
     reasons[2] and reasons[2].code == "ConditionalCheckFailed"
   if not taken and not changed then return nil, err end
