@@ -14,6 +14,9 @@ describe("a migration that is killed", function()
   if not engine.endpoint then
     return it("needs an engine", function() pending "no engine: run through tools/engine.sh" end)
   end
+  if engine.name == "dynalite" then
+    return it("needs conditions on whole items", function() pending "dynalite does not compare lists and maps" end)
+  end
   local db, tables
 
   setup(function()

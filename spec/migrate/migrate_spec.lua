@@ -12,6 +12,9 @@ describe("a migration", function()
   if not engine.endpoint then
     return it("needs an engine", function() pending "no engine: run through tools/engine.sh" end)
   end
+  if engine.name == "dynalite" then
+    return it("needs conditions on whole items", function() pending "dynalite does not compare lists and maps" end)
+  end
   local db, tables
 
   setup(function()
@@ -395,7 +398,6 @@ update {"pk":"P%d","sk":%d}
     end
 
     it("moves items in one transaction each, and back", function()
-      if engine.name == "dynalite" then return pending "dynalite has no transactions" end
       local tbl = people(30)
       local before, checkpoint = migration.by_number(tbl), migration.path()
       local report = assert(run { table = tbl, checkpoint = checkpoint, map = rekey })
@@ -414,7 +416,6 @@ update {"pk":"P%d","sk":%d}
     end)
 
     it("leaves an item that would become too large", function()
-      if engine.name == "dynalite" then return pending "dynalite has no transactions" end
       local none, err = run {
         table = people(3), on_error = "skip",
         map = function(item)
@@ -430,7 +431,6 @@ update {"pk":"P%d","sk":%d}
     end)
 
     it("does not write over an item that has the key already", function()
-      if engine.name == "dynalite" then return pending "dynalite has no transactions" end
       local tbl = people(5)
       assert(tbl:put { pk = "PERSON#3", sk = 3, mine = true, split = true })
       local none, err = run { table = tbl, map = rekey, on_error = "skip" }

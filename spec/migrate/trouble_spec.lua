@@ -13,6 +13,9 @@ describe("a migration in trouble", function()
   if not engine.endpoint then
     return it("needs an engine", function() pending "no engine: run through tools/engine.sh" end)
   end
+  if engine.name == "dynalite" then
+    return it("needs conditions on whole items", function() pending "dynalite does not compare lists and maps" end)
+  end
   local db, tables
 
   setup(function()
@@ -74,7 +77,6 @@ describe("a migration in trouble", function()
     end)
 
     it("re-keys every item once, however many replies are lost", function()
-      if engine.name == "dynalite" then return pending "dynalite has no transactions" end
       local tbl = people(100)
       local report = run(tbl, { drop_reply = 0.2, error_500 = 0.1, conflict = 0.1 }, {
         mark = "moved",
@@ -274,7 +276,6 @@ describe("a migration in trouble", function()
     end)
 
     it("finishes a re-keying that was under way", function()
-      if engine.name == "dynalite" then return pending "dynalite has no transactions" end
       local tbl, checkpoint = people(2), migration.path()
       local log, steps = assert(undo.open(checkpoint .. ".undo", tbl)), {}
       for i = 1, 2 do
