@@ -28,8 +28,8 @@ local CONCURRENCY = 16
 -- What concerns one item alone: others can be written all the same.
 local OF_ONE_ITEM = { ValidationException = true, ItemCollectionSizeLimitExceededException = true }
 
---- Re-keys an item. What cannot be sent (the item has become too large) raises in a transaction: it is a failure of this
---- item.
+--- Re-keys an item. What cannot be sent (the item has become too large) raises in a transaction: it is a failure of
+--- this item.
 local function transact(self, step)
   local tbl = self.table
   local sent, ok, err, meta = pcall(tbl.client.transact, tbl.client, function(tx)
