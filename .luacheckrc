@@ -15,4 +15,5 @@ files["examples"] = { std = "max" }
 files["rockspec"] = { std = "+rockspec" }
 files["lua/dynamodb/model.lua"] = { max_line_length = false }  -- generated: one operation a line
 files["lua/dynamodb/nginx"] = { read_globals = { "ngx" } }
+files["lua/dynamodb/nginx.lua"] = { read_globals = { "ngx" } }
 files["lua/dynamodb/runtime/nginx.lua"] = { read_globals = { "ngx" } }

@@ -42,7 +42,7 @@ ENGINE := $(wildcard csrc/engine/*.c)
 BIND := $(wildcard csrc/bind/*.c)
 CURL := $(wildcard csrc/curl/*.c)
 ENGINE_OBJECTS := $(ENGINE:csrc/%.c=$(OUT)/objects/%.o)
-CURL_ENGINE := $(OUT)/objects/engine/buffer.o
+CURL_ENGINE := $(OUT)/objects/engine/buffer.o $(OUT)/objects/engine/http_request.o
 MODULES := $(foreach v,$(LUAS),$(if $(BIND),$(OUT)/$(v)/dynamodb/core.so) $(if $(CURL),$(OUT)/$(v)/dynamodb/curl.so))
 UNITS := $(patsubst spec/engine/%.c,$(BUILD)/asan/unit/%,$(wildcard spec/engine/*.c))
 

@@ -45,6 +45,7 @@ put("  modules = {")
 c_module("dynamodb.core", find "csrc/engine csrc/bind -name '*.c'", { dependency "CRYPTO", dependency "ZLIB" })
 local curl = find "csrc/curl -name '*.c'"
 curl[#curl + 1] = "csrc/engine/buffer.c"
+curl[#curl + 1] = "csrc/engine/http_request.c"
 c_module("dynamodb.curl", curl, { dependency "CURL" })
 for _, path in ipairs(find "lua -name '*.lua'") do
   put('    ["%s"] = "%s",', path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/", "."), path)

@@ -7,6 +7,7 @@
 #include "decode.h"
 #include "encode.h"
 #include "expression.h"
+#include "http.h"
 #include "options.h"
 #include "retry.h"
 #include "seal.h"
@@ -37,6 +38,7 @@ static int build_module (lua_State *L) {
   batch_register(L);
   bucket_register(L);
   seal_register(L);
+  http_register(L);
   export_metatable(L, MT_LIST, "list_mt");
   export_metatable(L, MT_SET, "set_mt");
   export_metatable(L, MT_RAW, "raw_mt");

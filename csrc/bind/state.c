@@ -20,6 +20,7 @@ static const char *const metatable_names[MT_LAST] = {
   [MT_BUCKET] = "dynamodb.bucket",
   [MT_TRANSACTION] = "dynamodb.transaction",
   [MT_BATCH] = "dynamodb.batch",
+  [MT_HTTP] = "dynamodb.http",
 };
 
 Metatable state_kind (lua_State *L, const State *state, int index) {

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../engine/http_request.h"
+
 /* libcurl before 7.88 let OpenSSL write without MSG_NOSIGNAL: there, curl must guard SIGPIPE itself. */
 static long no_signal (void) {
   const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
@@ -70,35 +72,12 @@ void handle_free (Handle *h) {
   free(h);
 }
 
-static int is_host (const char *s, size_t len) {
-  if (len == 0 || len > 255) return 0;
-  for (; len; s++, len--) {
-    int letter = (*s >= '0' && *s <= '9') || ((*s | 32) >= 'a' && (*s | 32) <= 'z');
-    if (!letter && (!*s || !strchr("-._:[]", *s))) return 0;
-  }
-  return 1;
-}
-
-static int is_path (const char *s, size_t len) {
-  if (len == 0 || *s != '/') return 0;
-  for (; len; s++, len--)
-    if ((unsigned char)*s <= ' ' || (unsigned char)*s >= 127 || *s == '#') return 0;
-  return 1;
-}
-
-static int is_method (const char *s, size_t len) {
-  if (len == 0 || len > 16) return 0;
-  for (; len; s++, len--)
-    if (*s < 'A' || *s > 'Z') return 0;
-  return 1;
-}
-
 static const char *check_request (const Request *r) {
-  if (!is_method(r->method, r->method_len)) return "method: not an upper-case word";
+  if (!http_is_method(r->method, r->method_len)) return "method: not an upper-case word";
   if (strcmp(r->scheme, "https") != 0 && strcmp(r->scheme, "http") != 0) return "scheme: neither http nor https";
-  if (!is_host(r->host, r->host_len)) return "host: not a host name or address";
+  if (!http_is_host(r->host, r->host_len)) return "host: not a host name or address";
   if (r->port < 1 || r->port > 65535) return "port: not between 1 and 65535";
-  if (!is_path(r->path, r->path_len)) return "path: not an encoded path that begins with /";
+  if (!http_is_path(r->path, r->path_len)) return "path: not an encoded path that begins with /";
   if (r->body_len && strcmp(r->method, "HEAD") == 0) return "body: HEAD carries none";
   return NULL;
 }

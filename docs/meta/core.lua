@@ -407,6 +407,43 @@ function bucket:settle(charged, consumed) end
 ---@return string?
 function core.header(head, name) end
 
+--- A request of HTTP/1.1 as bytes. Raises on what could begin a second request or change where this one ends (a line
+--- break in a header, two lengths, one that is not the body's), and names the part.
+---@param method string        "POST"
+---@param path string          with the query, encoded
+---@param head string          every header as "Name: value\r\n", `Host` included; Content-Length is added if it has none
+---@param body string
+---@param with_body boolean    is the body to follow the head in the same bytes?
+---@return string
+function core.http_request(method, path, head, body, with_body) end
+
+---@class dynamodb.HttpReader
+--- Reads HTTP/1.x responses from the bytes of a connection, however they are cut, one after the other. Strict: what two
+--- readers could understand differently is refused (Source: RFC 9112, "Message Body Length"). It does no I/O.
+local reader = {}
+
+--- A reader of responses.
+---@param max_response integer    bytes that one may have, with interim responses and chunks' framing
+---@return dynamodb.HttpReader
+function core.http(max_response) end
+
+--- Takes the next bytes of the connection. Gives nothing as long as the response goes on; then its parts or what is
+--- wrong with it, and begins anew.
+---@param bytes string
+---@param no_body boolean?        it answers a HEAD
+---@return integer? status
+---@return string? head           raw, status line and blank line included; or the message of a refusal
+---@return string? body           raw
+---@return boolean? keep_alive    may another request go over this connection?
+function reader:feed(bytes, no_body) end
+
+--- The connection has ended: the response that ends with it, or what is missing. Results as of `feed`.
+---@return integer? status
+---@return string? head
+---@return string? body
+---@return boolean? keep_alive
+function reader:finish() end
+
 ---@class dynamodb.RetryOptions
 ---@field mode? "standard"|"adaptive"    adaptive also holds requests back once the service throttles
 ---@field max_attempts? integer          4, the first one included

@@ -259,13 +259,21 @@ local function connect(options)
   }, client_mt)
 end
 
+--- The module of the runtime for where we are: nginx's Lua has one of its own, in which libcurl would block the worker.
+---@return string
+local function runtime_here()
+  local ngx = package.loaded.ngx
+  local is_nginx = type(ngx) == "table" and type(ngx.config) == "table" and ngx.config.subsystem == "http"
+  return is_nginx and "dynamodb.runtime.nginx" or "dynamodb.runtime.plain"
+end
+
 --- What reaches the outside for this client; made at its first use.
 ---@private
 ---@return table
 function client_methods:runtime()
   if self.closed then usage.raise("the client is closed") end
   if self.given_runtime then return self.given_runtime end
-  if not self.own_runtime then self.own_runtime = require("dynamodb.runtime.plain").new(self.transport) end
+  if not self.own_runtime then self.own_runtime = require(runtime_here()).new(self.transport) end
   return self.own_runtime
 end
 

@@ -1,5 +1,5 @@
 -- Nothing lost, nothing twice: through a proxy that does to requests what networks and services do, and over a killed
--- engine. What is there is read back from the engine itself. SCALE=n tries n times as many seeds.
+-- engine. What is there is read back from the engine itself. SCALE=n tries n times as many seeds, SEEDS=n just so many.
 local dynamodb = require "dynamodb"
 local engine = require "spec.support.engine"
 local fault_proxy = require "spec.support.fault_proxy"
@@ -7,7 +7,7 @@ local process = require "spec.support.process"
 
 local SCALE = tonumber(os.getenv "SCALE") or 1
 local ASAN = os.getenv "FLAVOUR" == "asan"
-local SEEDS = ASAN and 1 or 10 * SCALE
+local SEEDS = tonumber(os.getenv "SEEDS") or ASAN and 1 or 10 * SCALE
 local ITEMS = ASAN and 200 or 1000
 local PATIENCE = 120 -- seconds; what takes longer hangs
 

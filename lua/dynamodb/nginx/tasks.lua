@@ -1,0 +1,154 @@
+--- Tasks and locks as nginx has them: light threads and semaphores. They live as long as the request that began them.
+local clock = require "dynamodb.nginx.clock"
+local errors = require "dynamodb.error"
+local phase = require "dynamodb.nginx.phase"
+local semaphore = require "ngx.semaphore"
+local usage = require "dynamodb.usage"
+
+local now = clock.now
+local running = coroutine.running
+local spawn, wait, kill = ngx.thread.spawn, ngx.thread.wait, ngx.thread.kill
+
+local TICK = 0.001    -- seconds; nginx's timers know no less
+local LEASE = 60      -- seconds after which a lock's owner without a deadline is taken for dead
+local LONGEST = 3600  -- seconds of one wait on a semaphore, which are repeated
+
+local tasks = {}
+
+local function pack(...) return { n = select("#", ...), ... } end
+
+--- Waits by nginx's timers, a tick at least, so that others have a turn.
+---@param seconds number
+function tasks.sleep(seconds)
+  local due = now() + seconds
+  repeat
+    ngx.update_time() -- a timer begins when nginx last looked at the clock
+    ngx.sleep(math.max(due - now(), TICK))
+  until now() >= due
+end
+
+local EXPIRED = {} -- what the clock's thread returns
+
+local function ring(seconds)
+  ngx.sleep(seconds)
+  return EXPIRED
+end
+
+--- Calls `f`, which may wait, and gives up when it takes longer than `seconds`.
+---@param seconds number
+---@param f function
+---@param ... any    its arguments
+---@return boolean in_time
+---@return any ...    what it returned
+function tasks.within(seconds, f, ...)
+  local work = spawn(f, ...)
+  ngx.update_time()
+  local alarm = spawn(ring, math.max(seconds, TICK))
+  local ended = pack(wait(work, alarm))
+  if ended[2] == EXPIRED then
+    kill(work)
+    return false
+  end
+  kill(alarm)
+  if not ended[1] then error(ended[2], 0) end
+  return true, unpack(ended, 2, ended.n)
+end
+
+-- ------------------------------------------------------------------------------------------------------ tasks ----
+
+local task_mt = { __name = "dynamodb.Task" }
+
+function task_mt:__tostring()
+  return ("dynamodb.Task (%s)"):format(not self.ended and "running" or self.results[1] and "ended" or "failed")
+end
+
+local function caught(value) return { value = value, traceback = debug.traceback("", 2) } end
+
+local function finish(task, ok, ...)
+  if ok then
+    task.results = pack(true, ...)
+  else
+    local raised = ...
+    if type(raised) ~= "table" then raised = { value = raised, traceback = "" } end -- the handler itself failed
+    task.results = pack(false, raised.value, raised.traceback)
+  end
+  task.ended = true
+  if task.joiners then task.joiners:post(task.waiting) end
+end
+
+local function run(task, f, ...) finish(task, xpcall(f, caught, ...)) end
+
+--- Starts `f` at once, until it waits for the first time.
+---@param f function
+---@param ... any    its arguments
+---@return dynamodb.Task
+function tasks.spawn(f, ...)
+  usage.check_type(f, "function", "the function of a task")
+  phase.check()
+  local task = setmetatable({ parent = running() }, task_mt)
+  task.thread = spawn(run, task, f, ...)
+  return task
+end
+
+--- Waits until a task has ended. It may be joined any number of times.
+---@param task dynamodb.Task
+---@return boolean ok
+---@return any ...    what it returned; or what it raised, and the traceback of that
+function tasks.join(task)
+  if type(task) ~= "table" or getmetatable(task) ~= task_mt then usage.raise("join: not a task") end
+  if task.parent == running() and not task.reaped then
+    task.reaped = true
+    wait(task.thread) -- also when it has ended: until then nginx keeps what is left of it
+  elseif not task.ended then
+    if task.thread == running() then usage.raise("a task cannot join itself") end
+    task.joiners = task.joiners or semaphore.new()
+    task.waiting = (task.waiting or 0) + 1
+    repeat task.joiners:wait(LONGEST) until task.ended
+  end
+  return unpack(task.results, 1, task.results.n)
+end
+
+-- ------------------------------------------------------------------------------------------------------ locks ----
+
+local lock_methods = {}
+local lock_mt = { __name = "dynamodb.Lock", __index = lock_methods }
+
+---@class dynamodb.Lock
+---@field owner thread?
+---@field expires number?     nginx ends a request without a word to who it was (an aborted client, ngx.exit in another
+---                           thread): from then on its lock is free
+---@field changed table       a semaphore: those who wait look again
+
+--- Takes the lock. It has to be let go by the `deadline`.
+---@param deadline number?    on the runtime's clock
+---@return true?
+---@return dynamodb.Error?    `DeadlineExceeded`
+function lock_methods:acquire(deadline)
+  while self.owner and now() < self.expires do
+    local left = math.min(self.expires, deadline or math.huge) - now()
+    if deadline and now() >= deadline then
+      return nil, errors.new { code = "DeadlineExceeded", message = "the deadline passed in waiting for others" }
+    end
+    phase.check()
+    ngx.update_time()
+    self.changed:wait(math.max(left, TICK))
+  end
+  self.owner, self.expires = running(), deadline or now() + LEASE
+  return true
+end
+
+--- Lets go of the lock; of one that has expired and belongs to another now, nothing is taken.
+function lock_methods:release()
+  if not self.owner then usage.raise("release: nobody has the lock") end
+  if self.owner ~= running() then return end
+  self.owner = nil
+  if self.changed:count() < 0 then self.changed:post() end
+end
+
+--- A lock that nobody has yet.
+---@return dynamodb.Lock
+function tasks.lock()
+  return setmetatable({ changed = assert(semaphore.new()) }, lock_mt)
+end
+
+return tasks
