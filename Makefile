@@ -43,10 +43,11 @@ BIND := $(wildcard csrc/bind/*.c)
 CURL := $(wildcard csrc/curl/*.c)
 ENGINE_OBJECTS := $(ENGINE:csrc/%.c=$(OUT)/objects/%.o)
 CURL_ENGINE := $(OUT)/objects/engine/buffer.o $(OUT)/objects/engine/http_request.o
-MODULES := $(foreach v,$(LUAS),$(if $(BIND),$(OUT)/$(v)/dynamodb/core.so) $(if $(CURL),$(OUT)/$(v)/dynamodb/curl.so))
+SYSTEM := $(addprefix csrc/bootstrap/,signals.c socket.c system.c)
+MODULES := $(foreach v,$(LUAS),$(foreach m,core curl system,$(OUT)/$(v)/dynamodb/$(m).so))
 UNITS := $(patsubst spec/engine/%.c,$(BUILD)/asan/unit/%,$(wildcard spec/engine/*.c))
 
-##  all      build build/<lua>/dynamodb/{core,curl}.so for each Lua whose headers are found (the default)
+##  all      build build/<lua>/dynamodb/{core,curl,system}.so for each Lua whose headers are found (the default)
 all: $(if $(strip $(LUAS)),$(MODULES),no-lua)
 
 no-lua:
@@ -70,11 +71,57 @@ $(OUT)/$(1)/dynamodb/curl.so: $(CURL:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(CURL_EN
 	@mkdir -p $$(@D)
 	$$(call quiet,LD)$$(CC) -shared $$(LDFLAGS) -o $$@ $$^ -lcurl
 
+$(OUT)/$(1)/dynamodb/system.so: $(SYSTEM:csrc/%.c=$(OUT)/objects/$(1)/%.o)
+	@mkdir -p $$(@D)
+	$$(call quiet,LD)$$(CC) -shared $$(LDFLAGS) -o $$@ $$^
+
 $(BUILD)/bench/$(1)/floor.so: bench/floor.c
 	@mkdir -p $$(@D)
 	$$(COMPILE) -isystem $$(LUA_INCLUDE_$(1)) -shared -o $$@ $$< -lcrypto
 endef
 $(foreach v,$(LUAS),$(eval $(call one_lua,$(v))))
+
+# The executable of a Lambda function: Lua 5.4, the library's native modules and its Lua modules in one ELF, which needs
+# nothing but libc: what is exported is Lua's API, for native modules of the function's own.
+ifeq ($(ARCH),arm64)
+  LAMBDA := $(OUT)/lambda-arm64
+  LAMBDA_CC := aarch64-linux-gnu-gcc
+  LAMBDA_ROOT := cache/arm64/usr
+  LAMBDA_LIBRARIES := $(LAMBDA_ROOT)/lib/aarch64-linux-gnu
+else
+  LAMBDA := $(OUT)/lambda
+  LAMBDA_CC := $(CC)
+endif
+LAMBDA_INCLUDE := $(if $(LAMBDA_ROOT),-isystem $(LAMBDA_ROOT)/include/aarch64-linux-gnu -isystem $(LAMBDA_ROOT)/include) \
+  -isystem $(if $(LAMBDA_ROOT),$(LAMBDA_ROOT)/include/lua5.4,$(LUA_INCLUDE_5.4))
+LAMBDA_SOURCES := $(ENGINE) $(BIND) $(CURL) $(wildcard csrc/bootstrap/*.c)
+LAMBDA_OBJECTS := $(LAMBDA_SOURCES:csrc/%.c=$(LAMBDA)/objects/%.o) $(LAMBDA)/modules.o
+lambda_library = $(if $(LAMBDA_ROOT),$(LAMBDA_LIBRARIES)/$(1),-l:$(1))
+
+##  lambda   build/lambda/bootstrap and bootstrap.zip, for provided.al2023; ARCH=arm64 in build/lambda-arm64
+lambda: $(LAMBDA)/bootstrap.zip
+
+$(LAMBDA)/objects/%.o: csrc/%.c $(if $(LAMBDA_ROOT),$(LAMBDA_LIBRARIES)/liblua5.4.a)
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(LAMBDA_CC) $(CSTD) $(WARNINGS) $(CFLAGS) $(LAMBDA_INCLUDE) -fPIC -MMD -MP -c -o $@ $<
+
+$(LAMBDA)/modules.c: tools/embed.lua $(shell find lua -name '*.lua')
+	@mkdir -p $(@D)
+	$(call quiet,LUA)lua5.4 tools/embed.lua $(LAMBDA)/modules
+
+$(LAMBDA)/modules.o: $(LAMBDA)/modules.c
+	$(call quiet,CC)$(LAMBDA_CC) $(CSTD) $(CFLAGS) -fPIC -c -o $@ $<
+
+$(LAMBDA)/bootstrap: $(LAMBDA_OBJECTS) csrc/bootstrap/exports.list
+	$(call quiet,LD)$(LAMBDA_CC) $(LDFLAGS) $(if $(filter plain,$(FLAVOUR)),-s) -Wl,--dynamic-list=csrc/bootstrap/exports.list \
+	  -o $@ $(LAMBDA_OBJECTS) -Wl,--whole-archive $(call lambda_library,liblua5.4.a) -Wl,--no-whole-archive \
+	  $(call lambda_library,libz.a) -lm -ldl
+
+$(LAMBDA)/bootstrap.zip: $(LAMBDA)/bootstrap tools/lambda.sh
+	@FLAVOUR=$(FLAVOUR) tools/lambda.sh $<
+
+cache/arm64/usr/lib/aarch64-linux-gnu/liblua5.4.a:
+	@tools/lambda.sh arm64
 
 ##  demo     install what is missing, build, start an engine on loopback, run examples/tour.lua, stop it
 demo:
@@ -150,5 +197,5 @@ clean:
 help:
 	@echo "Targets:"; sed -n 's/^##//p' $(MAKEFILE_LIST)
 
-.PHONY: all no-lua demo test proof unit unit-build asan fuzz lint format bench docs rockspec rock install clean help
+.PHONY: all no-lua lambda demo test proof unit unit-build asan fuzz lint format bench docs rockspec rock install clean help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -6,6 +6,7 @@ local endpoint = require "dynamodb.endpoint"
 local errors = require "dynamodb.error"
 local expression = require "dynamodb.expression"
 local hooks = require "dynamodb.hooks"
+local invocation = require "dynamodb.invocation"
 local repeat_safe = require "dynamodb.repeat_safe"
 local response = require "dynamodb.response"
 local same_item = require "dynamodb.same_item"
@@ -153,8 +154,10 @@ local function attempt(client, call, trip)
   end
   local signer = signer_for(client, credentials, endpoint.signing_region(client.region.value))
   local signing_time = call.policy:signing_time(runtime:time())
+  local unsigned = "Accept-Encoding: identity\r\n"
+  if client.in_lambda then unsigned = unsigned .. invocation.trace_header() end
   local head = signer:head(target.authority, call.target, call.body, signing_time, call.invocation_id,
-    sdk_request(call, now, signing_time), client.user_agent, "Accept-Encoding: identity\r\n", target.path)
+    sdk_request(call, now, signing_time), client.user_agent, unsigned, target.path)
   hooks.tell(client, "before_send", call)
   trip.sent_at, trip.started = runtime:time(), runtime:now()
   local answer
@@ -305,11 +308,10 @@ local function run(client, call)
   end
 end
 
---- When the call has to be over, on the runtime's clock.
 ---@param client dynamodb.Client
 ---@param options table
 ---@return number?
-function request.deadline(client, options)
+local function wanted_deadline(client, options)
   local timeout = options.timeout
   if timeout == nil then
     if options.deadline then return options.deadline end
@@ -318,6 +320,15 @@ function request.deadline(client, options)
   if not timeout then return options.deadline end
   local deadline = client:runtime():now() + timeout
   return options.deadline and math.min(deadline, options.deadline) or deadline
+end
+
+--- When the call has to be over, on the runtime's clock: in Lambda, before the invocation is.
+---@param client dynamodb.Client
+---@param options table
+---@return number?
+function request.deadline(client, options)
+  local deadline = wanted_deadline(client, options)
+  return client.in_lambda and invocation.bound(client:runtime(), deadline) or deadline
 end
 
 --- The options of a call that makes several requests, `timeout` turned into the one deadline that bounds all of them.
