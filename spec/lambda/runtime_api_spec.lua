@@ -6,6 +6,8 @@ local runtime_api = require "spec.support.runtime_api"
 local ACCEPTED, event, answer = runtime_api.ACCEPTED, runtime_api.event, runtime_api.answer
 
 local ECHO = "return { handler = function(event) return event end }"
+local REGISTERED = "HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: ext-1\r\nContent-Length: 2\r\n\r\n{}"
+local EXTENSION = { { "read" }, { "send", REGISTERED }, { "read" }, { "stall" } } -- a connection
 local SIGTERM, SIGSTOP, SIGCONT = 15, 19, 18
 
 describe("The Lambda runtime and its Runtime API:", function()
@@ -134,9 +136,8 @@ describe("The Lambda runtime and its Runtime API:", function()
   end)
 
   it("SIGTERM ends the wait for an event, and the function is told", function()
-    local registered = "HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: ext-1\r\nContent-Length: 2\r\n\r\n{}"
     run {
-      { { "read" }, { "send", registered }, { "read" }, { "stall" } },
+      EXTENSION,
       { { "read" }, { "send", event "1" }, { "read" }, { "send", ACCEPTED }, { "read" }, { "stall" } },
       handler = "return { handler = function(e) return e end, lambda = { shutdown = function() print 'told' end } }",
     }
@@ -220,31 +221,33 @@ describe("The Lambda runtime and its Runtime API:", function()
 
     it("have a process each", function()
       local slow = { { "read" }, { "send", event "1" }, { "read" }, { "send", ACCEPTED }, { "read" }, { "stall" } }
-      run { slow, slow, handler = [[
+      run { EXTENSION, slow, slow, handler = [[
         local file = assert(io.open "/proc/self/stat")
         local pid = file:read "n"
         return { handler = function() os.execute "sleep 0.1" return pid end }]], env = TWO }
-      local posts = f:posts(2)
-      assert.are_not.equal(posts[1].body, posts[2].body)
+      local posts = f:posts(3)
+      assert.equal("/2020-01-01/extension/register", posts[1].path)
+      assert.are_not.equal(posts[2].body, posts[3].body)
       f.child:kill(SIGTERM)
       assert.equal(0, f:exit_code())
-      assert.is_nil(io.open("/proc/" .. posts[1].body))
+      for i = 2, 3 do assert.is_nil(io.open(("/proc/%s/stat"):format(posts[i].body))) end
     end)
 
     it("go on in another process when one dies", function()
       run {
+        EXTENSION,
         { { "read" }, { "send", event "1" }, { "drain" } },
         { { "read" }, { "stall" } },
         { { "read" }, { "send", event "2" }, { "read" }, { "send", ACCEPTED }, { "read" }, { "stall" } },
         handler = "return { handler = function(e) if e == 1 then os.exit(9) end return e end }", env = TWO,
       }
-      assert.equal("2", f:posts(1)[1].body)
+      assert.equal("2", f:posts(2)[2].body)
     end)
 
     it("end together when the handler cannot be loaded", function()
-      run { { { "read" }, { "send", ACCEPTED }, { "close" } }, handler = "error 'broken'", env = TWO }
+      run { EXTENSION, { { "read" }, { "send", ACCEPTED }, { "close" } }, handler = "error 'broken'", env = TWO }
       assert.equal(1, f:exit_code())
-      assert.equal("error", paths(f:posts(1))[1])
+      assert.equal("error", paths(f:posts(2))[2])
     end)
   end)
 end)

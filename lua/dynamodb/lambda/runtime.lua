@@ -259,17 +259,23 @@ local function pass_snapshot(self)
   end
 end
 
+--- Has Lambda send SIGTERM before SIGKILL.
+---@param self dynamodb.lambda.Runtime
+local function register(self)
+  local message
+  self.extension, message = extension.register(apis.new(self.address))
+  if not self.extension then
+    self.log:warn("no extension could be registered, so SIGTERM may not come: " .. tostring(message))
+  end
+end
+
+local WORKER = "_DYNAMODB_LAMBDA_WORKER" -- is this process one of several already?
+
 ---@param self dynamodb.lambda.Runtime
 local function serve(self)
   system.watch()
   load_handler(self)
-  if self.options.shutdown then
-    local message
-    self.extension, message = extension.register(apis.new(self.address))
-    if not self.extension then
-      self.log:warn("no extension could be registered, so SIGTERM may not come: " .. tostring(message))
-    end
-  end
+  if self.options.shutdown and not os.getenv(WORKER) then register(self) end
   if os.getenv "AWS_LAMBDA_INITIALIZATION_TYPE" == "snap-start" then pass_snapshot(self) end
   while true do
     local invocation = next_invocation(self)
@@ -282,8 +288,6 @@ local function serve(self)
 end
 
 local runtime = {}
-
-local WORKER = "_DYNAMODB_LAMBDA_WORKER" -- is this process one of several already?
 
 --- Serves a handler; does not return.
 ---@param handler function|string
@@ -299,6 +303,7 @@ function runtime.run(handler, options, check)
   handlers.search()
   local count = tonumber(os.getenv "AWS_LAMBDA_MAX_CONCURRENCY" or "")
   if not count or os.getenv(WORKER) then return serve(self) end
+  register(self) -- the workers' functions are not known yet, and later ones are refused
   quit(workers.run(count, function()
     system.setenv(WORKER, "1")
     serve(self)
