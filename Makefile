@@ -163,10 +163,14 @@ format:
 	@clang-format -i $(sort $(wildcard csrc/*.h csrc/*/*.[ch] spec/engine/*.[ch] spec/fuzz/*.[ch] spec/support/*.[ch]))
 
 ##  bench    the measured ratios
-bench: all $(LUAS:%=$(BUILD)/bench/%/floor.so) $(BUILD)/bench/server
+bench: all lambda $(LUAS:%=$(BUILD)/bench/%/floor.so) $(BUILD)/bench/server $(BUILD)/bench/lambda_api
 	@tools/bench.sh
 
 $(BUILD)/bench/server: bench/server.c
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $<
+
+$(BUILD)/bench/lambda_api: bench/lambda/api.c
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $<
 

@@ -2,7 +2,7 @@
 # The package of a Lambda function in Lua, for provided.al2023.
 #
 #   tools/lambda.sh FILE     check the bootstrap FILE against what al2023 has, and pack it into FILE.zip beside it
-#   tools/lambda.sh arm64    unpack Debian's arm64 headers and static libraries into cache/arm64, for the cross compiler
+#   tools/lambda.sh arm64    unpack Debian's arm64 headers and libraries into cache/arm64, for the cross compiler
 . "$(dirname "$0")/common.sh"
 
 GLIBC=2.34                                   # of Amazon Linux 2023
@@ -10,10 +10,11 @@ LARGEST=$((1536 * 1024))                     # bytes of the zip
 
 check () {                                   # check FILE: does it ask for no more than there is?
   local newest needed
-  newest=$(objdump -T "$1" | grep -o 'GLIBC_[0-9.]*' | sed 's/GLIBC_//' | sort -uV | tail -n 1)
-  [[ $(printf '%s\n' "$newest" "$GLIBC" | sort -V | tail -n 1) == "$GLIBC" ]] ||
+  newest=$(readelf -W --dyn-syms "$1" | grep -o 'GLIBC_[0-9.]*' | sed 's/GLIBC_//' | sort -uV | tail -n 1)
+  [[ -n $newest && $(printf '%s\n' "$newest" "$GLIBC" | sort -V | tail -n 1) == "$GLIBC" ]] ||
     die "$1 needs glibc $newest; al2023 has $GLIBC"
-  needed=$(objdump -p "$1" | awk '$1 == "NEEDED" { print $2 }' | grep -vE '^(libc|libm|ld-linux-[a-z0-9-]+)\.so\.[0-9]+$' || true)
+  needed=$(readelf -W -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libc|libm|ld-linux-.*)\.so\.[0-9]+$' ||
+    true)
   [[ -z $needed ]] || die "$1 needs $needed"
 }
 
@@ -29,11 +30,11 @@ pack () {                                    # pack FILE: the same bytes in, the
 }
 
 arm64 () {
-  local root=$PWD/cache/arm64 packages=(liblua5.4-dev zlib1g-dev libssl-dev libcurl4-openssl-dev)
+  local root=$PWD/cache/arm64 packages=(liblua5.4-dev zlib1g-dev libssl-dev libcurl4-openssl-dev libssl3)
   say "fetching Debian's arm64 headers and static libraries"
   rm -rf "$root"
   mkdir -p "$root/apt/lists/partial" "$root/apt/cache/archives/partial"
-  local apt=(-qq -o Dir::State::Lists="$root/apt/lists" -o Dir::Cache="$root/apt/cache" -o APT::Architectures::=arm64)
+  local apt=(-qq -o APT::Sandbox::User=root -o Dir::State::Lists="$root/apt/lists" -o Dir::Cache="$root/apt/cache" -o APT::Architectures::=arm64)
   attend apt-get "${apt[@]}" update
   (cd "$root/apt" && attend apt-get "${apt[@]}" download "${packages[@]/%/:arm64}")
   for package in "$root"/apt/*.deb; do dpkg-deb -x "$package" "$root"; done

@@ -19,7 +19,7 @@ typedef struct Library {
 static Library crypto = {"libcrypto.so.3", NULL}, curl = {"libcurl.so.4", NULL};
 
 static int load (Library *l) {
-  if (!l->handle) l->handle = dlopen(l->name, RTLD_NOW | RTLD_GLOBAL);
+  if (!l->handle) l->handle = dlopen(l->name, RTLD_NOW | RTLD_LOCAL);
   return l->handle != NULL;
 }
 

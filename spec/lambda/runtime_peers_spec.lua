@@ -171,3 +171,28 @@ describe("lambda.start", function()
     assert.truthy(message:find("AWS_LAMBDA_RUNTIME_API is not set", 1, true))
   end)
 end)
+
+describe("A function on arm64", function()
+  local ROOT = "cache/arm64/usr/lib/aarch64-linux-gnu"
+  local emulated = os.execute "command -v qemu-aarch64 > /dev/null"
+  if not emulated or not io.open "build/lambda-arm64/bootstrap" then
+    pending "neither qemu-user nor build/lambda-arm64/bootstrap: make lambda ARCH=arm64"
+    return
+  end
+  local f
+  after_each(function() f:stop() end)
+
+  it("is served, and signs as this machine does", function()
+    local sign = [[return require "dynamodb.core"
+      .signer { access_key_id = "a", secret_access_key = "b", region = "eu-west-1", service = "dynamodb" }
+      :head("host", "DynamoDB_20120810.ListTables", "{}", 1700000000, "id", "attempt=1")]]
+    f = runtime_api.run {
+      runtime_api.event "1", runtime_api.ACCEPTED,
+      command = {
+        "qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "-E", "LD_LIBRARY_PATH=" .. ROOT, "build/lambda-arm64/bootstrap",
+      },
+      handler = "return { handler = function() " .. sign .. " end }",
+    }
+    assert.equal(assert(load(sign))(), core.json_decode(f:posts(1)[1].body))
+  end)
+end)

@@ -302,7 +302,7 @@ describe("The Lambda runtime", function()
 
   it("reports a handler that wants more memory than the function has, and goes on", function()
     local posts = run {
-      event "1", ACCEPTED, event "2", ACCEPTED, env = { AWS_LAMBDA_FUNCTION_MEMORY_SIZE = "128" },
+      event "1", ACCEPTED, event "2", ACCEPTED, env = { AWS_LAMBDA_FUNCTION_MEMORY_SIZE = "64" },
       handler = handler "if event == 1 then local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end end return event",
     }:posts(2)
     assert.equal("Runtime.OutOfMemory", core.json_decode(posts[1].body).errorType)
