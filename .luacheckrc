@@ -10,6 +10,8 @@ max_line_length = 120
 exclude_files = { "build", "cache", "docs/meta" }
 
 files["spec"] = { std = "min+busted" }
+files["spec/nginx/inside"] = { read_globals = { "ngx" } }
+files["spec/support/nginx_busted.lua"] = { read_globals = { "ngx" } }
 files["tools"] = { std = "lua54" }
 files["examples"] = { std = "max" }
 files["rockspec"] = { std = "+rockspec" }

@@ -41,9 +41,10 @@ LUAS ?= $(foreach v,5.4 luajit 5.3,$(if $(LUA_INCLUDE_$(v)),$(v)))
 ENGINE := $(wildcard csrc/engine/*.c)
 BIND := $(wildcard csrc/bind/*.c)
 CURL := $(wildcard csrc/curl/*.c)
+SYSTEM := $(wildcard csrc/system/*.c)
 ENGINE_OBJECTS := $(ENGINE:csrc/%.c=$(OUT)/objects/%.o)
 CURL_ENGINE := $(OUT)/objects/engine/buffer.o $(OUT)/objects/engine/http_request.o
-SYSTEM := $(addprefix csrc/bootstrap/,signals.c socket.c system.c)
+SYSTEM_ENGINE := $(OUT)/objects/engine/buffer.o
 MODULES := $(foreach v,$(LUAS),$(foreach m,core curl system,$(OUT)/$(v)/dynamodb/$(m).so))
 UNITS := $(patsubst spec/engine/%.c,$(BUILD)/asan/unit/%,$(wildcard spec/engine/*.c))
 
@@ -57,7 +58,7 @@ $(OUT)/objects/engine/%.o: csrc/engine/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
-# One Lua: its bindings and its two modules. The engines do not know Lua and are compiled once.
+# One Lua: its bindings and its three modules. The engines do not know Lua and are compiled once.
 define one_lua
 $(OUT)/objects/$(1)/%.o: csrc/%.c
 	@mkdir -p $$(@D)
@@ -71,7 +72,7 @@ $(OUT)/$(1)/dynamodb/curl.so: $(CURL:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(CURL_EN
 	@mkdir -p $$(@D)
 	$$(call quiet,LD)$$(CC) -shared $$(LDFLAGS) -o $$@ $$^ -lcurl
 
-$(OUT)/$(1)/dynamodb/system.so: $(SYSTEM:csrc/%.c=$(OUT)/objects/$(1)/%.o)
+$(OUT)/$(1)/dynamodb/system.so: $(SYSTEM:csrc/%.c=$(OUT)/objects/$(1)/%.o) $(SYSTEM_ENGINE)
 	@mkdir -p $$(@D)
 	$$(call quiet,LD)$$(CC) -shared $$(LDFLAGS) -o $$@ $$^
 
@@ -94,7 +95,7 @@ else
 endif
 LAMBDA_INCLUDE := $(if $(LAMBDA_ROOT),-isystem $(LAMBDA_ROOT)/include/aarch64-linux-gnu -isystem $(LAMBDA_ROOT)/include) \
   -isystem $(if $(LAMBDA_ROOT),$(LAMBDA_ROOT)/include/lua5.4,$(LUA_INCLUDE_5.4))
-LAMBDA_SOURCES := $(ENGINE) $(BIND) $(CURL) $(wildcard csrc/bootstrap/*.c)
+LAMBDA_SOURCES := $(ENGINE) $(BIND) $(CURL) $(SYSTEM) $(wildcard csrc/bootstrap/*.c)
 LAMBDA_OBJECTS := $(LAMBDA_SOURCES:csrc/%.c=$(LAMBDA)/objects/%.o) $(LAMBDA)/modules.o
 lambda_library = $(if $(LAMBDA_ROOT),$(LAMBDA_LIBRARIES)/$(1),-l:$(1))
 

@@ -5,8 +5,11 @@ end
 
 local core = require "dynamodb.core"
 local client = require "dynamodb.client"
+local diff = require "dynamodb.diff"
+local key_template = require "dynamodb.key_template"
 local path = require "dynamodb.expression.path"
 local set = require "dynamodb.set"
+local time = require "dynamodb.time"
 local usage = require "dynamodb.usage"
 
 local dynamodb = {
@@ -17,10 +20,15 @@ local dynamodb = {
 ---
 --- | option | meaning |
 --- | --- | --- |
---- | `region` | else `AWS_REGION`, `AWS_DEFAULT_REGION`; "local" is an engine on localhost:8000 |
---- | `endpoint` | a URL, else `AWS_ENDPOINT_URL_DYNAMODB` (`…_STREAMS`), `AWS_ENDPOINT_URL`, the region's own |
---- | `access_key_id`, `secret_access_key`, `session_token`, `account_id` | else the `AWS_*` environment |
+--- | `profile` | of the shared config and credentials files, else `AWS_PROFILE`, "default" |
+--- | `region` | else `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile; "local" is an engine on localhost:8000 |
+--- | `endpoint` | a URL, else `AWS_ENDPOINT_URL_DYNAMODB` (`…_STREAMS`), `AWS_ENDPOINT_URL`, the profile, AWS's own |
+--- | `access_key_id`, `secret_access_key`, `session_token`, `account_id` | else they are searched (the guide) |
 --- | `credentials` | the same as one table, or a function `(runtime, deadline)` that returns one |
+--- | `mfa_token` | a function that is given a device's serial number and returns its code, for roles that want one |
+--- | `use_fips_endpoint`, `use_dualstack_endpoint` | true or false, else `AWS_USE_…`, the profile |
+--- | `account_id_endpoint_mode` | "preferred", "disabled" or "required": hosts of the account's own |
+--- | `ignore_configured_endpoint_urls` | `true`: only the option `endpoint` counts |
 --- | `timeout` | seconds for one call with all that belongs to it; 30; `false` for none |
 --- | `connect_timeout`, `idle_timeout` | seconds; 3.1 (1.1 in Lambda) and 5 without a byte moving |
 --- | `ca_bundle`, `verify` | a file of certificate authorities; `false` to trust everybody |
@@ -115,6 +123,30 @@ end
 function dynamodb.path(...)
   return path.new(...)
 end
+
+--- The changes that make one item of another: set, remove, and for sets add and delete; inside of maps, and of lists of
+--- the same length, or the whole attribute where that is shorter. Values are compared as DynamoDB compares them. For
+--- `Table:update`, which changes nothing else then, whatever others have written.
+---@param old table    the item as it was read
+---@param new table    the item as it shall be
+---@return table?      nil if nothing differs
+function dynamodb.diff(old, new)
+  return diff(old, new)
+end
+
+--- A template of keys: `dynamodb.key "USER#{id}"` is called with the fields, `k { id = 7 }` (or `k(7)`, where there is
+--- one only), and gives "USER#7". `k:match(key)` gives the fields of a key, `k:prefix { … }` the beginning up to the
+--- first field that is not given. `{n:08}` is a whole number with zeros in front, so that it sorts. A value that could
+--- be taken for more than its field is refused: one with the text that follows it in the template, or with "#" where
+--- the template has one.
+---@param text string
+---@return dynamodb.KeyTemplate
+function dynamodb.key(text)
+  return key_template.new(text)
+end
+
+--- Points in time: iso, parse, ttl, expired.
+dynamodb.time = time
 
 --- Plain JSON of an item or of any value in one, for an HTTP reply: sets become arrays, binaries base64, numbers bare
 --- digits. What tells a set from a list or a binary from a string is lost: it is for readers who do not know DynamoDB.

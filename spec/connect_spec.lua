@@ -133,6 +133,7 @@ describe("the environment", function()
 
   it("without credentials: the error says which places were searched, and nothing is sent", function()
     local runtime = fake.new {}
+    variables.AWS_EC2_METADATA_DISABLED = "true"
     local answer, err = dynamodb.connect({ region = "eu-west-1", runtime = runtime }):call("ListTables")
     assert.is_nil(answer)
     assert.equal("CredentialsError", err.code)

@@ -11,13 +11,13 @@ local SCHEMA = {
 }
 local CURRENT, PREVIOUS, OTHER = "current key 0123456789", "previous key 012345678", "some other key 01234567"
 
-local function new_table(options, name)
+local function new_table(options, name, schema)
   local items = {}
   for i = 1, 20 do items[i] = { pk = "p", sk = i, group = "g", v = i, keep = true } end
   local runtime = fake.new { handler = model_reader.new(items, 5) }
   local all = { region = "eu-west-1", access_key_id = "AK", secret_access_key = "SK", runtime = runtime }
   for option, value in pairs(options or {}) do all[option] = value end
-  return dynamodb.connect(all):table(name or "t", SCHEMA), runtime
+  return dynamodb.connect(all):table(name or "t", schema or SCHEMA), runtime
 end
 
 -- A cursor in the middle of a page.
@@ -121,6 +121,15 @@ describe("a cursor", function()
       '{"s":"p","p":[7]}', '{"s":"p","p":{"a":1}}',
     } do
       refuses("", t:query({ pk = "p" }, { cursor = sealed(content) }), runtime)
+    end
+  end)
+
+  it("is of the type that the query compares it with, also where the table's types are not declared", function()
+    local t, runtime = new_table(nil, nil, { partition = "pk", sort = "sk" })
+    local context = t:query({ pk = "p" }).plan.context
+    local cursor = core.seal('{"s":"p","p":[{"pk":{"S":"p"},"sk":{"N":"1"}}]}', context)
+    for _, condition in ipairs { e.gt "a", e.begins_with "a", e.le(dynamodb.binary "a") } do
+      refuses("not one of this table", t:query({ pk = "p", sk = condition }, { cursor = cursor }), runtime)
     end
   end)
 

@@ -59,7 +59,7 @@ describe("docs/reference.md", function()
   end)
 
   it("has every function of the modules that a program loads, and no other", function()
-    for _, module in ipairs { "dynamodb", "dynamodb.core", "dynamodb.curl" } do
+    for _, module in ipairs { "dynamodb", "dynamodb.core", "dynamodb.curl", "dynamodb.system" } do
       assert.are.same({}, difference(require(module), documented(module)), module)
     end
     local operators = documented "dynamodb.expression.operators"
@@ -81,6 +81,7 @@ describe("docs/reference.md", function()
       ["dynamodb.Binary"] = { "dynamodb.core", core.binary "" },
       ["dynamodb.Pool"] = { "dynamodb.curl", pool },
       ["dynamodb.Transfer"] = { "dynamodb.curl", transfer },
+      ["dynamodb.Child"] = { "dynamodb.system", require("dynamodb.system").spawn { "true" } },
     }
     for class, where in pairs(objects) do
       assert.are.same({}, difference(methods(where[2]), documented_methods(where[1], class)), class)

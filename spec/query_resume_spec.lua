@@ -121,6 +121,8 @@ local function run(seed)
     local options = { cursor = cursor }
     for name, value in pairs(reading.options) do options[name] = value end
     if random:below(3) == 1 then options.limit = random:below(6) end
+    if random:below(5) == 1 then options.timeout = 0.1 end
+    if random:below(5) == 1 then options.max_pages = random:below(3) end
     local query = reading.begin(target, options)
     local failure
     cursor, failure = read_some(random, query, got)

@@ -8,7 +8,7 @@ local e = dynamodb.expr
 local KEYS = {
   partition = "pk", sort = "sk", types = { pk = "S", sk = "N", a = "S", b = "N", c = "S", d = "N" },
   indexes = {
-    by_group = { partition = "group", sort = "sk" },
+    by_group = { partition = "group", sort = "sk", kind = "global" },
     wide = { partition = { "a", "b" }, sort = { "c", "d" } },
   },
 }
@@ -133,6 +133,8 @@ describe("Table:query", function()
     refuses("keys.sk: contains cannot be said of a key", function(t) t:query { pk = "p", sk = e.contains(1) } end)
     refuses("keys.sk must be a number, not a string", function(t) t:query { pk = "p", sk = "1" } end)
     refuses("keys.sk: begins_with applies to strings", function(t) t:query { pk = "p", sk = e.begins_with(1) } end)
+    refuses("keys.pk: a string that is not UTF-8", function(t) t:query { pk = "\255" } end)
+    refuses("keys.sk: NaN is not a number", function(t) t:query { pk = "p", sk = e.between(1, 0 / 0) } end)
     refuses("keys.pk is empty", function(t) t:query { pk = "" } end)
     refuses("the keys must be a table", function(t) t:query(nil) end)
     refuses('keys.d: the sort key is given from the left', function(t)
@@ -179,11 +181,18 @@ describe("Table:query", function()
     refuses("limit must be a whole number from 1, not 0", function(t) t:query({ pk = "p" }, { limit = 0 }) end)
     refuses("reverse must be true or false", function(t) t:query({ pk = "p" }, { reverse = "yes" }) end)
     refuses("rcu must be a positive number", function(t) t:query({ pk = "p" }, { rcu = 0 }) end)
+    refuses("concurrency says how many segments", function(t) t:scan { concurrency = 4 } end)
     refuses("segment must be from 1 to 4", function(t) t:scan { segments = 4, segment = 5 } end)
     refuses("hydrate is for an index", function(t) t:query({ pk = "p" }, { hydrate = true }) end)
     refuses("cursor must be a string", function(t) t:query({ pk = "p" }, { cursor = 3 }) end)
     refuses("cursor_keys[1] must be a string of at least 16 bytes", function(t)
       t:query({ pk = "p" }, { cursor_keys = { "short" } })
+    end)
+    refuses("cursor_keys must be a list of 1 to 8 keys", function(t)
+      t:query({ pk = "p" }, { cursor_keys = { "current key 0123456789", previous = "previous key 012345678" } })
+    end)
+    refuses("consistent: by_group is a global index", function(t)
+      t:index "by_group":query({ group = "g" }, { consistent = true })
     end)
     refuses('unknown option of scan "reverse"', function(t) t:scan { reverse = true } end)
   end)
@@ -355,6 +364,16 @@ describe("a query object", function()
     assert.equal(5, assert(t:query({ pk = "p" }, { cursor = err.cursor }):first()).v)
   end)
 
+  it("is at its end behind the last item, also when the deadline has passed meanwhile", function()
+    local t, _, runtime = over(5, 3)
+    local q = t:query({ pk = "p" }, { timeout = 1 })
+    for _ = 1, 5 do assert(q:next()) end
+    runtime:advance(2)
+    local item, err = q:next()
+    assert.is_nil(item)
+    assert.is_nil(err)
+  end)
+
   it("keeps to the capacity units a second", function()
     local t, _, runtime = over(400, 1000)
     local q = t:query({ pk = "p" }, { rcu = 10, prefetch = false })
@@ -414,6 +433,17 @@ describe("fetching ahead", function()
     local q = t:query({ pk = "p" }, { limit = 10 })
     assert.equal(10, #assert(q:all()))
     assert.equal(1, #model.requests)
+  end)
+
+  it("reads nothing beyond max_pages, of one segment or of many", function()
+    for _, segments in ipairs { 1, 8 } do
+      local t, model = over(40, 2, { delay = 0.1 })
+      local q = t:scan { segments = segments, max_pages = 2 }
+      local count = 0
+      for _ in q do count = count + 1 end
+      assert.equal(2, #model.requests)
+      assert.equal(40 - count, #assert(t:scan({ segments = segments, cursor = q:cursor() }):all()))
+    end
   end)
 
   it("asks again for a page whose answer came while nobody looked", function()
@@ -507,6 +537,25 @@ describe("Index:query with hydrate", function()
     assert.same({ 1, 2, 4, 5, 6 }, got)
     assert.equal(1, q:meta().gone)
     assert.equal("#0, #1, #2", sent(runtime, 1).ProjectionExpression)
+  end)
+end)
+
+describe("the capacity units of a query with hydrate", function()
+  it("count those of the full items, whatever the client wants to see of them", function()
+    for _, capacity in ipairs { "total", "none" } do
+      local handler = model_reader.new(items(100), 10)
+      local t, runtime = new_table(function(request)
+        if not request.head:find "BatchGetItem" then return handler(request) end
+        local found = core.json_decode(request.body).RequestItems.t.Keys
+        local consumed = { { TableName = "t", CapacityUnits = #found } }
+        local answer = { Responses = { t = found }, UnprocessedKeys = {}, ConsumedCapacity = consumed }
+        return { body = core.json_encode(answer) }
+      end, { capacity = capacity })
+      local q = t:index "by_group":query({ group = "g" }, { hydrate = true, rcu = 10, prefetch = false })
+      assert.equal(100, #assert(q:all()))
+      assert.equal(100, q:meta().hydrated)
+      assert.is_true(runtime:now() >= 13, "150 units at 10 a second: " .. runtime:now())
+    end
   end)
 end)
 

@@ -52,6 +52,8 @@ describe("a failed attempt", function()
     assert.is_true(resent("ExecuteStatement", { Statement = " select * from t" }))
     assert.is_false(resent("ExecuteStatement", { Statement = "UPDATE t SET a = a + 1" }))
     assert.is_false(resent("ExecuteStatement", { Statement = "selection" }))
+    assert.is_true(resent("ExecuteStatement", { Statement = "-- all\n(SELECT * FROM t)" }))
+    assert.is_false(resent("ExecuteStatement", { Statement = "-- SELECT\nDELETE FROM t" }))
     assert.is_true(resent("BatchExecuteStatement", { Statements = { { Statement = "SELECT * FROM t" } } }))
     assert.is_false(resent("BatchExecuteStatement",
       { Statements = { { Statement = "SELECT * FROM t" }, { Statement = "DELETE FROM t" } } }))

@@ -64,6 +64,48 @@ describe("A task", function()
     end
   end)
 
+  it("that is cancelled takes those with it that it has started, and no others", function()
+    local seen = {}
+    local function later(name)
+      return function()
+        rt:sleep(2)
+        seen[#seen + 1] = name
+      end
+    end
+    local other = rt:spawn(later "other")
+    local child, grandchild, early
+    local parent = rt:spawn(function()
+      early = rt:spawn(function() end)
+      child = rt:spawn(function()
+        grandchild = rt:spawn(later "grandchild")
+        later "child"()
+      end)
+      later "parent"()
+    end)
+    rt:sleep(1)
+    rt:cancel(parent)
+    for _, task in ipairs { parent, child, grandchild } do
+      local ok, err = rt:join(task)
+      assert.same({ false, "Cancelled" }, { ok, err.code })
+    end
+    assert.is_true(rt:join(early))
+    assert.is_true(rt:join(other))
+    assert.same({ "other" }, seen)
+  end)
+
+  it("is waited for together with others until the first of them ends", function()
+    local function sleeper(seconds) return rt:spawn(function() rt:sleep(seconds) end) end
+    local tasks = { sleeper(3), sleeper(1), sleeper(2) }
+    rt:join_any(tasks)
+    assert.equal(1, rt:now())
+    rt:join_any(tasks) -- one has ended already
+    assert.equal(1, rt:now())
+    rt:join_any { tasks[1], tasks[3] }
+    assert.equal(2, rt:now())
+    rt:join(rt:spawn(function() rt:join_any { tasks[1] } end))
+    assert.equal(3, rt:now())
+  end)
+
   it("that raises gives its error, whatever it is, and the place", function()
     local value = {}
     local ok, err, trace = rt:join(rt:spawn(function() rt:sleep(1) error(value) end))

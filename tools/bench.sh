@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every program of bench/ under Lua 5.4 and LuaJIT.
+# Every program of bench/ under Lua 5.4 and LuaJIT, then those in nginx.
 . "$(dirname "$0")/common.sh"
 
 # BENCH_NODE=1 sets the AWS SDK for JavaScript beside the library.
@@ -16,4 +16,11 @@ for lua in 5.4 luajit; do
     LUA_PATH="./lua/?.lua;./?.lua;;" LUA_CPATH="./build/$lua/?.so;./build/bench/$lua/?.so;;" \
       attend "$(interpreter "$lua")" "$program"
   done
+done
+
+[[ -e build/luajit/dynamodb/core.so && -e build/5.4/dynamodb/core.so ]] || exit 0
+tools/setup.sh build test
+for program in bench/nginx/*.lua; do
+  say "$program"
+  LUA_PATH="./lua/?.lua;./?.lua;;" LUA_CPATH="./build/5.4/?.so;;" attend lua5.4 "$program"
 done

@@ -53,7 +53,7 @@ load_rock () {
   LUA_PATH="$tree/share/lua/$abi/?.lua;;" LUA_CPATH="$tree/lib/lua/$abi/?.so;;" "$(interpreter "$1")" -e '
     local dynamodb = require "dynamodb"
     assert(type(dynamodb.connect) == "function")
-    for _, name in ipairs { "dynamodb", "dynamodb.core", "dynamodb.curl" } do
+    for _, name in ipairs { "dynamodb", "dynamodb.core", "dynamodb.curl", "dynamodb.system" } do
       local path = name == "dynamodb" and package.path or package.cpath
       assert(require(name))
       assert(package.searchpath(name, path):find("'"$tree"'", 1, true), name .. " comes from elsewhere")
@@ -74,7 +74,7 @@ for lua in 5.4 luajit; do
   tree=$temporary/made-$lua
   check "$lua: luarocks make" make_rock "$lua"
   check "$lua: require from the tree" load_rock "$lua"
-  for module in core curl; do
+  for module in core curl system; do
     check "$lua: $module.so exports luaopen_dynamodb_$module alone" exports "$lua" "$module"
   done
 done

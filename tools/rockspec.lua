@@ -47,7 +47,9 @@ local curl = find "csrc/curl -name '*.c'"
 curl[#curl + 1] = "csrc/engine/buffer.c"
 curl[#curl + 1] = "csrc/engine/http_request.c"
 c_module("dynamodb.curl", curl, { dependency "CURL" })
-c_module("dynamodb.system", find "csrc/bootstrap -name s*.c", {})
+local system = find "csrc/system -name '*.c'"
+system[#system + 1] = "csrc/engine/buffer.c"
+c_module("dynamodb.system", system, {})
 for _, path in ipairs(find "lua -name '*.lua'") do
   put('    ["%s"] = "%s",', path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/", "."), path)
 end

@@ -37,6 +37,7 @@ for want in "$@"; do
       need luarocks luarocks
       need openssl openssl
       [[ -x /usr/sbin/nginx ]] || missing+=(nginx)
+      need_package libnginx-mod-http-lua
       need_package lua-busted
       need_package lua-socket
       ;;
@@ -61,7 +62,7 @@ say "installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 options=(-qq -o DPkg::Lock::Timeout=500 -o Dpkg::Use-Pty=0)
 policy=/usr/sbin/policy-rc.d
-if [[ " ${missing[*]} " == *" nginx "* && ! -e $policy ]]; then      # it is for the specs: do not start it as a service
+if [[ ${missing[*]} == *nginx* && ! -e $policy ]]; then      # it is for the specs: do not start it as a service
   trap 'rm -f "$policy"; stop_all 2> /dev/null' EXIT
   printf '#!/bin/sh\nexit 101\n' > "$policy"
   chmod 755 "$policy"

@@ -5,6 +5,7 @@
 #include "bucket.h"
 #include "bytes.h"
 #include "decode.h"
+#include "digests.h"
 #include "encode.h"
 #include "expression.h"
 #include "http.h"
@@ -33,6 +34,7 @@ static int build_module (lua_State *L) {
   signer_register(L);
   retry_register(L);
   bytes_register(L);
+  digests_register(L);
   expression_register(L);
   transaction_register(L);
   batch_register(L);

@@ -28,7 +28,7 @@ typedef enum Metatable {
   MT_RETRY_CALL,
   MT_BATCH,
   MT_BUCKET,
-  MT_HTTP, /* a reader of responses */
+  MT_HTTP,  /* a reader of responses */
   MT_ARRAY, /* cjson's marks, where it has them */
   MT_EMPTY_ARRAY,
   MT_LAST

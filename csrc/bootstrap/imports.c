@@ -4,7 +4,10 @@
 #include <curl/curl.h>
 #include <dlfcn.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +70,36 @@ IMPORT(crypto, int, EVP_MAC_init, (EVP_MAC_CTX * c, const unsigned char *k, size
 IMPORT(crypto, int, EVP_MAC_update, (EVP_MAC_CTX * c, const unsigned char *d, size_t n), (c, d, n), 0)
 IMPORT(crypto, int, EVP_MAC_final, (EVP_MAC_CTX * c, unsigned char *o, size_t *n, size_t s), (c, o, n, s), 0)
 IMPORT(crypto, int, CRYPTO_memcmp, (const void *a, const void *b, size_t n), (a, b, n), 1)
+
+IMPORT(crypto, int, EVP_Q_digest,
+       (OSSL_LIB_CTX * l, const char *a, const char *p, const void *d, size_t n, unsigned char *o, size_t *s),
+       (l, a, p, d, n, o, s), 0)
+IMPORT(crypto, BIO *, BIO_new_mem_buf, (const void *b, int n), (b, n), NULL)
+IMPORT(crypto, int, BIO_free, (BIO * b), (b), 0)
+IMPORT(crypto, EVP_PKEY *, PEM_read_bio_PrivateKey, (BIO * b, EVP_PKEY **k, pem_password_cb *f, void *u), (b, k, f, u),
+       NULL)
+IMPORT(crypto, int, EVP_PKEY_is_a, (const EVP_PKEY *k, const char *n), (k, n), 0)
+IMPORT(crypto, int, EVP_PKEY_get_group_name, (const EVP_PKEY *k, char *n, size_t s, size_t *l), (k, n, s, l), 0)
+IMPORT(crypto, int, EVP_PKEY_get_bn_param, (const EVP_PKEY *k, const char *n, BIGNUM **b), (k, n, b), 0)
+IMPORT_FREE(crypto, EVP_PKEY_free, EVP_PKEY)
+IMPORT(crypto, int, EVP_DigestSignInit_ex,
+       (EVP_MD_CTX * c, EVP_PKEY_CTX **x, const char *n, OSSL_LIB_CTX *l, const char *q, EVP_PKEY *k,
+        const OSSL_PARAM p[]),
+       (c, x, n, l, q, k, p), 0)
+IMPORT(crypto, int, EVP_DigestSign, (EVP_MD_CTX * c, unsigned char *o, size_t *s, const unsigned char *d, size_t n),
+       (c, o, s, d, n), 0)
+IMPORT(crypto, int, BN_bn2binpad, (const BIGNUM *b, unsigned char *o, int n), (b, o, n), -1)
+IMPORT_FREE(crypto, BN_free, BIGNUM)
+IMPORT(crypto, ECDSA_SIG *, d2i_ECDSA_SIG, (ECDSA_SIG * *s, const unsigned char **d, long n), (s, d, n), NULL)
+IMPORT(crypto, const BIGNUM *, ECDSA_SIG_get0_r, (const ECDSA_SIG *s), (s), NULL)
+IMPORT(crypto, const BIGNUM *, ECDSA_SIG_get0_s, (const ECDSA_SIG *s), (s), NULL)
+IMPORT_FREE(crypto, ECDSA_SIG_free, ECDSA_SIG)
+
+/* Without the library there was no error. */
+void ERR_clear_error (void) {
+  void (*found)(void) = crypto.handle ? (void (*)(void))find(&crypto, "ERR_clear_error") : NULL;
+  if (found) found();
+}
 
 /* Secrets are wiped also where no signature was made. */
 void OPENSSL_cleanse (void *p, size_t n) {

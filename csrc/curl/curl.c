@@ -239,12 +239,13 @@ static Transfer *new_transfer (lua_State *L) {
   return t;
 }
 
-/* pool:start(request, deadline) -> transfer */
+/* pool:start(request, deadline, proxy) -> transfer */
 static int start (lua_State *L) {
   Request r;
   open_pool(L);
   double deadline = opt_seconds(L, 3);
-  lua_settop(L, 3);
+  lua_settop(L, 4);
+  r.proxy = luaL_optstring(L, 4, NULL);
   read_request(L, &r);
   Transfer *t = new_transfer(L);
   Pool *p = open_pool(L); /* reading the request and making room may have run foreign code */

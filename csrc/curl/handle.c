@@ -21,6 +21,8 @@ static void set_protocol (CURL *e) {
   curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(e, CURLOPT_PROXY, ""); /* also spares the look at the environment for each request */
+  curl_easy_setopt(e, CURLOPT_NOPROXY, "");
+  curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's answer is not the server's */
   curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
   curl_easy_setopt(e, CURLOPT_NOSIGNAL, no_signal());
   curl_easy_setopt(e, CURLOPT_NOPROGRESS, 1L);
@@ -31,7 +33,10 @@ static void set_tls (CURL *e, const Settings *s) {
   curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, s->verify ? 1L : 0L);
   curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, s->verify ? 2L : 0L);
+  curl_easy_setopt(e, CURLOPT_PROXY_SSL_VERIFYPEER, s->verify ? 1L : 0L);
+  curl_easy_setopt(e, CURLOPT_PROXY_SSL_VERIFYHOST, s->verify ? 2L : 0L);
   if (!s->ca_bundle) return;
+  curl_easy_setopt(e, CURLOPT_PROXY_CAINFO, s->ca_bundle);
   curl_easy_setopt(e, CURLOPT_CAINFO, s->ca_bundle); /* in place of the system's store, as AWS_CA_BUNDLE means it */
   curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
 }
@@ -122,9 +127,16 @@ static void set_method (Handle *h, const Request *r) {
   }
 }
 
+/* 0 when memory is out. */
+static int set_proxy (Handle *h, const char *proxy) {
+  if (!proxy && !h->proxied) return 1;
+  h->proxied = proxy != NULL;
+  return curl_easy_setopt(h->easy, CURLOPT_PROXY, proxy ? proxy : "") == CURLE_OK;
+}
+
 int handle_prepare (Handle *h, const Request *r) {
   const char *field = "", *wrong = check_request(r);
-  if (!wrong && !set_url(h, r)) wrong = "out of memory";
+  if (!wrong && !(set_url(h, r) && set_proxy(h, r->proxy))) wrong = "out of memory";
   if (!wrong) {
     wrong = headers_set(&h->headers, r->head, r->head_len, r->body_len);
     field = "head: ";

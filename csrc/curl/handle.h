@@ -25,6 +25,7 @@ typedef struct Settings {
 typedef struct Request {
   const char *method, *scheme, *host, *path, *head, *body; /* borrowed */
   size_t method_len, host_len, path_len, head_len, body_len;
+  const char *proxy; /* its URL; NULL for none */
   long port;
   int repeat_safe;
 } Request;
@@ -34,6 +35,7 @@ typedef struct Handle {
   Headers headers;
   Buffer url; /* as curl was last told, so that an unchanged one is not parsed again */
   Buffer scratch;
+  int proxied;         /* curl was told of a proxy the last time */
   struct Handle *next; /* in the pool's list of spare handles */
   char error[CURL_ERROR_SIZE];
 } Handle;

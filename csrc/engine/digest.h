@@ -1,6 +1,7 @@
 /*
-** SHA-256 and HMAC-SHA-256. The only file that knows OpenSSL: algorithms are fetched once, at their first use, contexts
-** are kept and started again, since a fetch costs more than hashing a small request.
+** SHA-256, HMAC-SHA-256 and what credentials need beside: SHA-1 and ES256. The only file that knows OpenSSL: algorithms
+** of requests are fetched once, at their first use, contexts are kept and started again, since a fetch costs more than
+** hashing a small request.
 */
 #ifndef DYNAMODB_DIGEST_H
 #define DYNAMODB_DIGEST_H
@@ -40,6 +41,19 @@ int hmac_open (Hmac *h, Digest *d); /* no key yet */
 void hmac_close (Hmac *h);
 int hmac_key (Hmac *h, const void *key, size_t len);
 int hmac_sign (Hmac *h, const void *bytes, size_t len, unsigned char out[DIGEST_SIZE]);
+
+#define DIGEST_SHA1_SIZE 20
+
+int digest_sha1 (const void *bytes, size_t len, unsigned char out[DIGEST_SHA1_SIZE]);
+
+/* A signature of JSON Web Tokens (RFC 7518, section 3.4), with the public key that proves it. */
+typedef struct Es256 {
+  unsigned char signature[64]; /* r and s, 32 bytes each */
+  unsigned char x[32], y[32];
+} Es256;
+
+/* NULL, or what is wrong. `pem` is a private key on the curve P-256, not encrypted. */
+const char *es256_sign (const char *pem, size_t len, const void *message, size_t message_len, Es256 *out);
 
 /* 2 × `len` characters of lower-case hexadecimal. */
 void digest_hex (const unsigned char *bytes, size_t len, char *out);

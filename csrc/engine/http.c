@@ -2,7 +2,7 @@
 
 #include <strings.h>
 
-#include "http_request.h"
+#include "http_chars.h"
 
 enum { KEPT = 64 * 1024 }; /* memory that is kept from one response to the next */
 
@@ -60,24 +60,13 @@ static int is_digit (char c) {
   return c >= '0' && c <= '9';
 }
 
-/* May it stand in a header's value? */
-static int is_text (unsigned char c) {
-  return (c >= 32 && c != 127) || c == '\t';
-}
-
-static int are_text (const char *p, const char *end) {
-  while (p < end && is_text((unsigned char)*p))
-    p++;
-  return p == end;
-}
-
 /* "HTTP/1.1 200 OK": the reason may be missing. */
 static int read_status (Http *h, const char *p, const char *end, Framing *f) {
   if (end - p < 12 || memcmp(p, "HTTP/1.", 7) != 0 || !is_digit(p[7]) || p[8] != ' ')
     return refuse(h, "the response is not HTTP/1");
   if (!is_digit(p[9]) || p[9] == '0' || !is_digit(p[10]) || !is_digit(p[11]) || (end - p > 12 && p[12] != ' '))
     return refuse(h, "the response has no status");
-  if (!are_text(p + 12, end)) return refuse(h, "the response has a control character in its status line");
+  if (!http_are_text(p + 12, end)) return refuse(h, "the response has a control character in its status line");
   f->minor = p[7] - '0';
   h->status = (p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0');
   return 1;
@@ -103,17 +92,13 @@ static int read_coding (Http *h, const char *p, const char *end, Framing *f) {
   return is_word(p, end, "chunked") ? 1 : refuse(h, "the response has an unknown Transfer-Encoding");
 }
 
-static int is_blank (char c) {
-  return c == ' ' || c == '\t';
-}
-
 /* A list of words. */
 static void read_connection (const char *p, const char *end, Framing *f) {
   while (p < end) {
     const char *comma = memchr(p, ',', (size_t)(end - p)), *stop = comma ? comma : end, *last = stop;
-    while (p < last && is_blank(*p))
+    while (p < last && http_is_blank(*p))
       p++;
-    while (last > p && is_blank(last[-1]))
+    while (last > p && http_is_blank(last[-1]))
       last--;
     f->close |= is_word(p, last, "close");
     f->keep |= is_word(p, last, "keep-alive");
@@ -128,11 +113,11 @@ static int read_header (Http *h, const char *p, const char *end, Framing *f) {
     p++;
   size_t len = (size_t)(p - name);
   if (len == 0 || p == end || *p != ':') return refuse(h, "the response has a header line that is not \"Name: value\"");
-  for (p++; p < end && is_blank(*p);)
+  for (p++; p < end && http_is_blank(*p);)
     p++;
-  while (end > p && is_blank(end[-1]))
+  while (end > p && http_is_blank(end[-1]))
     end--;
-  if (!are_text(p, end)) return refuse(h, "the response has a control character in a header");
+  if (!http_are_text(p, end)) return refuse(h, "the response has a control character in a header");
   if (len == 14 && strncasecmp(name, "content-length", len) == 0) return read_length(h, p, end, f);
   if (len == 17 && strncasecmp(name, "transfer-encoding", len) == 0) return read_coding(h, p, end, f);
   if (len == 10 && strncasecmp(name, "connection", len) == 0) read_connection(p, end, f);
@@ -282,7 +267,7 @@ static int read_size (Http *h, char c) {
     h->state = HTTP_CHUNK_SIZE_END;
   else if (c == ';')
     h->state = HTTP_CHUNK_EXTENSION;
-  else if (is_blank(c))
+  else if (http_is_blank(c))
     h->state = HTTP_CHUNK_BLANK;
   else
     return refuse(h, bad_size);
@@ -298,9 +283,9 @@ static int become (Http *h, int expected, HttpState next, const char *error) {
 static int read_framing (Http *h, char c) {
   switch (h->state) {
     case HTTP_CHUNK_SIZE: return read_size(h, c);
-    case HTTP_CHUNK_BLANK: return is_blank(c) ? 1 : become(h, c == ';', HTTP_CHUNK_EXTENSION, bad_size);
+    case HTTP_CHUNK_BLANK: return http_is_blank(c) ? 1 : become(h, c == ';', HTTP_CHUNK_EXTENSION, bad_size);
     case HTTP_CHUNK_EXTENSION:
-      return is_text((unsigned char)c) ? 1 : become(h, c == '\r', HTTP_CHUNK_SIZE_END, bad_size);
+      return http_is_text((unsigned char)c) ? 1 : become(h, c == '\r', HTTP_CHUNK_SIZE_END, bad_size);
     case HTTP_CHUNK_SIZE_END:
       h->digits = 0;
       return become(h, c == '\n', h->left ? HTTP_CHUNK_DATA : HTTP_TRAILER, bad_size);
@@ -311,7 +296,8 @@ static int read_framing (Http *h, char c) {
       return become(h, http_is_token((unsigned char)c), HTTP_TRAILER_NAME, bad_trailer);
     case HTTP_TRAILER_NAME:
       return http_is_token((unsigned char)c) ? 1 : become(h, c == ':', HTTP_TRAILER_VALUE, bad_trailer);
-    case HTTP_TRAILER_VALUE: return is_text((unsigned char)c) ? 1 : become(h, c == '\r', HTTP_TRAILER_LF, bad_trailer);
+    case HTTP_TRAILER_VALUE:
+      return http_is_text((unsigned char)c) ? 1 : become(h, c == '\r', HTTP_TRAILER_LF, bad_trailer);
     case HTTP_TRAILER_LF: return become(h, c == '\n', HTTP_TRAILER, bad_trailer);
     default: return become(h, c == '\n', HTTP_OVER, bad_trailer); /* HTTP_LAST_LF */
   }

@@ -38,9 +38,9 @@ typedef struct Http {
   int no_body; /* it answers a HEAD */
   HttpState state;
   size_t received;
-  uint64_t left; /* of the body or of the chunk */
-  size_t digits; /* of the chunk's size */
-  size_t extra;  /* bytes of chunk extensions and trailers */
+  uint64_t left;               /* of the body or of the chunk */
+  size_t digits;               /* of the chunk's size */
+  size_t extra;                /* bytes of chunk extensions and trailers */
   Buffer kept_head, kept_body; /* what did not come in one piece */
 
   /* When it is done: the spans are in the bytes that were fed last, or in what was kept. */

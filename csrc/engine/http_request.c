@@ -2,9 +2,7 @@
 
 #include <strings.h>
 
-int http_is_token (unsigned char c) {
-  return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || (c && strchr("!#$%&'*+-.^_`|~", c));
-}
+#include "http_chars.h"
 
 int http_is_method (const char *s, size_t len) {
   if (len == 0 || len > 16) return 0;
@@ -78,10 +76,7 @@ const char *http_lines_take (HttpLines *l) {
   while (n < l->len && http_is_token((unsigned char)l->line[n]))
     n++;
   if (n == 0 || n == l->len || l->line[n] != ':') return "a line that is not \"Name: value\"";
-  for (size_t i = n + 1; i < l->len; i++) {
-    unsigned char c = (unsigned char)l->line[i];
-    if ((c < 32 && c != '\t') || c == 127) return "a control character (CR, LF, NUL …) in a line";
-  }
+  if (!http_are_text(l->line + n + 1, l->line + l->len)) return "a control character (CR, LF, NUL …) in a line";
   l->name = n;
   return check_framing(l);
 }

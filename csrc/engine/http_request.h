@@ -9,7 +9,6 @@
 
 #pragma GCC visibility push(hidden)
 
-int http_is_token (unsigned char c);
 int http_is_method (const char *s, size_t len); /* an upper-case word */
 int http_is_host (const char *s, size_t len);   /* a name or an address */
 int http_is_path (const char *s, size_t len);   /* encoded, with its query */

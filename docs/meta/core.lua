@@ -342,6 +342,24 @@ function core.gunzip(bytes, limit) end
 ---@return string
 function core.uuid() end
 
+--- A SHA-1 hash: the names of SSO's token files are made of it, nothing else here.
+---@param bytes string
+---@return string    40 digits of lower-case hexadecimal
+function core.sha1(bytes) end
+
+--- A SHA-256 hash.
+---@param bytes string
+---@return string    64 digits of lower-case hexadecimal
+function core.sha256(bytes) end
+
+--- An ES256 signature, as JSON Web Tokens have it (RFC 7518, section 3.4).
+---@param pem string        a private key on the curve P-256, not encrypted
+---@param message string
+---@return string? signature    64 bytes
+---@return string x_or_message  32 bytes of the public key; else what is wrong
+---@return string? y            the other 32
+function core.es256(pem, message) end
+
 --- `n` bytes from the system's random source.
 ---@param n integer
 ---@return string
@@ -377,8 +395,8 @@ function core.seal(bytes, context, keys) end
 function core.unseal(text, context, keys) end
 
 ---@class dynamodb.Bucket
---- A token bucket of capacity units a second, that may owe: a request is charged what it will probably cost, and settled
---- when that is known. It starts with one second's worth and never holds more.
+--- A token bucket of capacity units a second, that may owe: a request is charged what it will probably cost, and
+--- settled when that is known. It starts with one second's worth and never holds more.
 local bucket = {}
 
 --- A token bucket.
@@ -411,7 +429,7 @@ function core.header(head, name) end
 --- break in a header, two lengths, one that is not the body's), and names the part.
 ---@param method string        "POST"
 ---@param path string          with the query, encoded
----@param head string          every header as "Name: value\r\n", `Host` included; Content-Length is added if it has none
+---@param head string          every header as "Name: value\r\n", `Host` included; Content-Length is added if missing
 ---@param body string
 ---@param with_body boolean    is the body to follow the head in the same bytes?
 ---@return string

@@ -37,8 +37,9 @@ local pool = {}
 --- Begins a request.
 ---@param request dynamodb.Request
 ---@param deadline? number    on the pool's monotonic clock; nil for none
+---@param proxy? string       URL of the proxy that it goes through
 ---@return dynamodb.Transfer
-function pool:start(request, deadline) end
+function pool:start(request, deadline, proxy) end
 
 --- Drives all transfers; returns when one of them ended, when the time is over, or earlier: callers ask in a loop.
 ---@param timeout? number    seconds; nil for no limit

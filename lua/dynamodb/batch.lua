@@ -5,6 +5,7 @@ local input = require "dynamodb.batch.input"
 local projection = require "dynamodb.expression.projection"
 local reports = require "dynamodb.batch.report"
 local senders = require "dynamodb.batch.sender"
+local stamps = require "dynamodb.stamps"
 local usage = require "dynamodb.usage"
 
 local batch = {}
@@ -30,6 +31,17 @@ local function refuse_versioned(tbl, method)
   end
 end
 
+--- A source whose items get their stamps when they are taken: a long batch takes its last ones much later.
+---@param tbl dynamodb.Table
+---@param pull function
+---@return function
+local function stamped(tbl, pull)
+  return function()
+    local item = pull()
+    return type(item) == "table" and stamps.put(tbl, item) or item
+  end
+end
+
 --- Puts or deletes what the source gives.
 ---@private
 ---@param tbl dynamodb.Table
@@ -43,6 +55,7 @@ function batch.write_all(tbl, op, source, given)
   local options = input.options(tbl.client, given, input.WRITING, method)
   refuse_versioned(tbl, method)
   local pull = input.puller(source, method)
+  if tbl.stamps and op == "put" then pull = stamped(tbl, pull) end
   local keys, err = tbl:keys(options)
   if not keys then return nil, err end
   local sender = senders.new(tbl.client, "write", options)
@@ -107,6 +120,7 @@ local function write(writer, tbl, op, given)
   usage.check_type(given, "table", op == "put" and "item" or "key")
   refuse_versioned(tbl, method)
   local number = number_of(sender, tbl, method)
+  if op == "put" then given = stamps.put(tbl, given) end
   while not sender:add(number, op, given) do
     sender:make_room(true)
     if sender.engine:stopped() then

@@ -6,23 +6,31 @@ local cursors = require "dynamodb.cursor"
 local config = require "dynamodb.config"
 local endpoint = require "dynamodb.endpoint"
 local errors = require "dynamodb.error"
+local explain = require "dynamodb.explain"
 local model = require "dynamodb.model"
 local option_rules = require "dynamodb.options"
 local parallel = require "dynamodb.parallel"
+local partiql = require "dynamodb.partiql"
 local request = require "dynamodb.request"
+local setup = require "dynamodb.setup"
 local table_module = require "dynamodb.table"
 local tables = require "dynamodb.admin.tables"
 local transaction = require "dynamodb.transaction"
 local usage = require "dynamodb.usage"
 local version = require "dynamodb.version"
 local waiters = require "dynamodb.admin.waiters"
+local whoami = require "dynamodb.whoami"
 
 local client_methods = {}
 local client_mt = { __name = "dynamodb.Client", __index = client_methods }
 
 ---@class dynamodb.Client
+---@field given table               the options of connect, a copy
+---@field environment table<string, string>    as it was at connect
+---@field is_complete boolean?      the shared files have been read
+---@field profile dynamodb.Profile? from then on
 ---@field region dynamodb.Setting?
----@field provider table            of credentials
+---@field provider table?           of credentials
 ---@field values userdata?          core.options: how values are written and read
 ---@field rounds_numbers boolean     are decoded numbers not what they were on the wire?
 ---@field cursor_keys string[]?
@@ -34,8 +42,9 @@ local client_mt = { __name = "dynamodb.Client", __index = client_methods }
 ---@field retry_ambiguous boolean
 ---@field retry userdata              core.retry: what all its calls share
 ---@field random (fun(): number)?     where jitter comes from, if not from the system
----@field problem string?            what is wrong with the environment; every call says so
+---@field problem string?            what is wrong with the environment or the files; every call says so
 ---@field hooks table<string, function>
+---@field explained dynamodb.ExplainedRequest[]?    while it only explains
 ---@field user_agent string
 ---@field max_response integer      bytes
 
@@ -53,6 +62,12 @@ end
 local OPTIONS = {
   region = "string",
   endpoint = "string",
+  profile = "string",
+  use_fips_endpoint = "boolean",
+  use_dualstack_endpoint = "boolean",
+  account_id_endpoint_mode = { "preferred", "disabled", "required" },
+  ignore_configured_endpoint_urls = "boolean",
+  mfa_token = "function",
   credentials = "credentials",
   access_key_id = "string",
   secret_access_key = "string",
@@ -126,11 +141,10 @@ local function check_option(name, value)
   if not ok then usage.raise(("connect: %s must be %s"):format(name, expected)) end
 end
 
---- The provider of credentials that the options ask for.
+--- The provider of credentials that the options ask for; nil if they leave it to the environment and the files.
 ---@param options table
----@param environment table<string, string>
----@return table
-local function choose_provider(options, environment)
+---@return table?
+local function choose_provider(options)
   local static = require "dynamodb.credentials.static"
   local given = options.credentials
   for _, name in ipairs { "access_key_id", "secret_access_key", "session_token", "account_id" } do
@@ -146,7 +160,6 @@ local function choose_provider(options, environment)
     if message then usage.raise("connect: " .. message) end
     return static.new(given)
   end
-  return require("dynamodb.credentials.chain").new(environment)
 end
 
 --- core.options of the choices that were made; nil for the defaults.
@@ -166,19 +179,15 @@ end
 
 --- `dynamodb-lua/1.0 ua/2.1 lang/lua#5.4 api/dynamodb [app/…] […]`.
 --- Source: field order of the AWS SDKs' User-Agent 2.1.
----@param options table
----@param environment table<string, string>
+---@param app_id string?
+---@param own string?    what the program adds
 ---@return string
-local function user_agent(options, environment)
+local function user_agent(app_id, own)
   local jit = rawget(_G, "jit")
   local language = jit and "lang/luajit#" .. jit.version:match("[%d.]+") or "lang/lua#" .. _VERSION:match("[%d.]+")
   local parts = { "dynamodb-lua/" .. version, "ua/2.1", language, "api/dynamodb" }
-  local app_id = options.app_id
-  if not app_id and environment.AWS_SDK_UA_APP_ID and CHECKS.token(environment.AWS_SDK_UA_APP_ID) then
-    app_id = environment.AWS_SDK_UA_APP_ID
-  end
-  if app_id then parts[#parts + 1] = "app/" .. app_id:gsub("[/ ]", "-") end
-  if options.user_agent then parts[#parts + 1] = options.user_agent end
+  if app_id and CHECKS.token(app_id) then parts[#parts + 1] = "app/" .. app_id:gsub("[/ ]", "-") end
+  if own then parts[#parts + 1] = own end
   return table.concat(parts, " ")
 end
 
@@ -220,7 +229,11 @@ local function connect(options)
   if options.cursor_keys then cursors.check_keys(options.cursor_keys, "connect: cursor_keys") end
   local environment = config.snapshot()
   local policy, problem = retry_policy(options, environment)
+  local given = {}
+  for name, value in pairs(options) do given[name] = value end
   return setmetatable({
+    given = given,
+    environment = environment,
     retry = policy,
     random = given_random(options.retry),
     problem = problem,
@@ -231,12 +244,9 @@ local function connect(options)
       on_throttle = options.on_throttle,
     },
     region = config.region(options, environment),
-    configured = {
-      dynamodb = config.endpoint(options, environment, "dynamodb"),
-      dynamodbstreams = config.endpoint(options, environment, "dynamodbstreams"),
-    },
-    endpoints = {}, -- by service, parsed; filled at the first call
-    provider = choose_provider(options, environment),
+    configured = {}, -- endpoints, by service; filled from the environment and the files at the first call
+    endpoints = {}, -- parsed, by service and account; filled as they are needed
+    provider = choose_provider(options),
     values = value_options(options),
     rounds_numbers = options.numbers == "native" or options.numbers == "string",
     cursor_keys = options.cursor_keys,
@@ -246,13 +256,11 @@ local function connect(options)
     timeout = options.timeout == nil and 30 or options.timeout,
     capacity = options.capacity or "total",
     retry_ambiguous = options.retry_ambiguous or false,
-    user_agent = user_agent(options, environment),
+    app_id = options.app_id,
     max_response = options.max_response or MAX_RESPONSE,
     given_runtime = options.runtime,
-    transport = {
-      connect_timeout = config.connect_timeout(options, environment),
+    transport = { -- completed from the files
       idle_timeout = options.idle_timeout or 5,
-      ca_bundle = config.ca_bundle(options, environment),
       verify = options.verify ~= false,
       max_response = options.max_response or MAX_RESPONSE,
     },
@@ -267,11 +275,16 @@ local function runtime_here()
   return is_nginx and "dynamodb.runtime.nginx" or "dynamodb.runtime.plain"
 end
 
---- What reaches the outside for this client; made at its first use.
+--- What reaches the outside for this client; made at its first use, when the configuration is read as a whole.
 ---@private
 ---@return table
 function client_methods:runtime()
   if self.closed then usage.raise("the client is closed") end
+  if not self.is_complete then
+    self.is_complete = true
+    setup.complete(self)
+    self.user_agent = user_agent(self.app_id, self.given.user_agent)
+  end
   if self.given_runtime then return self.given_runtime end
   if not self.own_runtime then self.own_runtime = require(runtime_here()).new(self.transport) end
   return self.own_runtime
@@ -283,37 +296,60 @@ function client_methods:now()
   return self:runtime():now()
 end
 
+---@param message string
+---@return nil
+---@return dynamodb.Error
+local function misconfigured(message)
+  return nil, errors.new { code = "ConfigurationError", message = message, sent = false }
+end
+
+--- The region that requests are signed for.
+---@private
+---@return string?
+---@return dynamodb.Error?
+function client_methods:signing_region()
+  if self.problem then return misconfigured(self.problem) end
+  if not self.region then return misconfigured "no AWS region; give the option region or set AWS_REGION" end
+  return endpoint.signing_region(self.region.value)
+end
+
 --- Where the requests of a service go.
 ---@private
 ---@param service "dynamodb"|"dynamodbstreams"
+---@param account_id string?     of the credentials
+---@param arn string?            what the request is about, if it is named by one
+---@param is_search boolean?     it searches vectors
 ---@return dynamodb.Url?
 ---@return dynamodb.Error?
-function client_methods:endpoint(service)
-  local known = self.endpoints[service]
-  if known then return known end
-  local region, configured = self.region, self.configured[service]
-  local resolved, message
-  if not region then
-    message = "no AWS region; give the option region or set AWS_REGION"
-  else
-    resolved, message = endpoint.resolve {
-      Region = region.value,
-      Endpoint = configured and configured.value,
-      service = service,
-    }
-    -- An endpoint of one's own does not excuse a region that cannot be signed for.
-    if resolved and configured then
-      local plain, problem = endpoint.resolve { Region = region.value, service = service }
-      if not plain then resolved, message = nil, problem end
-    end
-    if not resolved then
-      message = ("%s (from %s)"):format(message, (configured or region).source)
-    end
+function client_methods:endpoint(service, account_id, arn, is_search)
+  local group = is_search and "search" or service
+  local account = arn and endpoint.arn_account(arn, self.region.value) or account_id
+  local known = self.endpoints[group]
+  if not known then
+    known = {}
+    self.endpoints[group] = known
   end
-  if not resolved then return nil, errors.new { code = "ConfigurationError", message = message, sent = false } end
-  known = assert(endpoint.parse(resolved.url))
-  self.endpoints[service] = known
-  return known
+  if known[account or ""] then return known[account or ""] end
+  local region, configured = self.region, self.configured[service]
+  local parameters = {
+    Region = region.value,
+    Endpoint = configured and configured.value,
+    UseFIPS = self.use_fips,
+    UseDualStack = self.use_dualstack,
+    AccountId = account,
+    AccountIdEndpointMode = self.account_mode,
+    IsSearchOperation = is_search,
+    service = service,
+  }
+  local resolved, message = endpoint.resolve(parameters)
+  -- An endpoint of one's own does not excuse a region that cannot be signed for.
+  if resolved and configured then
+    local plain, problem = endpoint.resolve { Region = region.value, service = service }
+    if not plain then resolved, message = nil, problem end
+  end
+  if not resolved then return misconfigured(("%s (from %s)"):format(message, (configured or region).source)) end
+  known[account or ""] = assert(endpoint.parse(resolved.url))
+  return known[account or ""]
 end
 
 --- The way of a request for the library's own operations: nothing is checked that they have checked.
@@ -373,6 +409,17 @@ function client_methods:call(operation, params, options)
   return self:perform(operation, params, options)
 end
 
+--- Where the region, the endpoint and the credentials come from. Credentials are fetched if need be; nothing is sent to
+--- DynamoDB. The answer has no secret in it: it can be printed.
+---@param options table?            timeout (seconds), deadline
+---@return dynamodb.Identity?       profile, region and endpoint (value, source) and credentials (source, the end of
+---                                 access_key_id, account_id, expires); `tostring` makes lines of it
+---@return dynamodb.Error?
+function client_methods:whoami(options)
+  options = option_rules.check(options, { timeout = true, deadline = true }, "whoami")
+  return whoami.ask(self, request.deadline(self, options))
+end
+
 --- Puts and deletes in any of the client's tables, as `f` tells them: `b:put(users, item)`, `b:delete(orders, key)`.
 --- They are sent in batches while `f` runs, and the rest when it returns. If `f` raises, nothing new is sent and the
 --- report says how far it came.
@@ -388,8 +435,9 @@ end
 ---@param name string       name or ARN
 ---@param schema table?     partition and sort (names), types (`{ pk = "S" }`), indexes (`{ GSI1 = { partition = "a" }
 ---                         }`), retry_ambiguous (for the table's writes), version (the attribute that holds an item's
----                         version: every write through the table checks it and moves it on); or the table's whole
----                         spec, as `create_table` takes it
+---                         version: every write through the table checks it and moves it on), stamps (true: every
+---                         write through the table sets createdAt and updatedAt; or `{ created = "…", updated = "…" }`
+---                         for other names, or for one of them); or the table's whole spec, as `create_table` takes it
 ---@return dynamodb.Table
 function client_methods:table(name, schema)
   return table_module.new(self, name, schema)
@@ -493,7 +541,9 @@ end
 ---@return table values     the first result of each function, nil where there was none
 ---@return table? errs      nil if no function returned an error; else errs[i] is the one of functions[i]
 function client_methods:parallel(functions, options)
-  return parallel.run(self:runtime(), functions, options)
+  local runtime = self:runtime()
+  if self.explained then runtime = {} end -- one by one: while one asks for keys, the others would be sent
+  return parallel.run(runtime, functions, options)
 end
 
 --- Up to 100 writes on different items that all happen or none of them does. The function adds them to the transaction
@@ -523,6 +573,68 @@ end
 ---@return dynamodb.Meta?
 function client_methods:transact_get(f, options)
   return transaction.get(self, f, options)
+end
+
+--- Executes one PartiQL statement. A SELECT gives its items one by one, over as many pages as there are: `for item in
+--- db:execute("SELECT * FROM users WHERE pk = ?", { "USER#1" }) do`; nothing is sent before the first one is asked for.
+--- Any other statement is executed at once, and is not sent again by itself when it is unknown whether it was applied.
+---
+--- | option | meaning |
+--- | --- | --- |
+--- | `limit` | of a SELECT: items to give out at most |
+--- | `page_size` | of a SELECT: items that a request reads at most (DynamoDB's Limit); 1 MB by default |
+--- | `consistent` | of a SELECT: boolean |
+--- | `capacity` | "total", "indexes" or "none" |
+--- | `timeout`, `deadline` | seconds for all of it, or a time on `db:now()` |
+--- | `retry_ambiguous` | `true`: a write is sent again also when it may have been applied |
+---@param statement string    up to 8,192 characters
+---@param parameters any[]?   a list of values, one for each `?`
+---@param options table?
+---@return dynamodb.StatementResults|table[]|true|nil result    of a SELECT; else true, or with RETURNING the items
+---@return dynamodb.Error?    of a statement that is no SELECT
+---@return dynamodb.Meta?
+function client_methods:execute(statement, parameters, options)
+  return partiql.execute(self, statement, parameters, options)
+end
+
+--- Executes many PartiQL statements, 25 to a request: all of them read one item each, or all of them write. What the
+--- service throttles is sent again until it is done. Writes of one item have no order among each other.
+---@param statements table[]    a list of `{ statement, parameters }`
+---@param options table?        consistent (boolean, of reads), capacity, timeout (seconds in all; none by default),
+---                             deadline, stall (seconds without any progress until it gives up; 60), retry_ambiguous
+---@return dynamodb.StatementReport? report    only if all of it is done; `results[i]` is the item of statement i, false
+---                             if there is none, and true for a write
+---@return dynamodb.Error?      else: code Incomplete, with `report`; in it `failures` and `leftovers`, each with the
+---                             `index` of its statement
+function client_methods:execute_batch(statements, options)
+  return partiql.execute_batch(self, statements, options)
+end
+
+--- Executes up to 100 PartiQL statements of which all happen or none of them does: all of them read one item each, or
+--- all of them write or check (EXISTS). They are sent with a token, so that repeating them after a lost answer does no
+--- harm.
+---@param statements table[]    a list of `{ statement, parameters }`
+---@param options table?        token (1 to 36 characters), capacity, timeout (seconds), deadline
+---@return table[]|true|nil result    the items, false for one that is not there; true for writes
+---@return dynamodb.Error?      TransactionCanceledException has `reasons`, one for each statement in order: `{ code =
+---                             "None", message =, item =, statement = }`
+---@return dynamodb.Meta?
+function client_methods:execute_transaction(statements, options)
+  return partiql.execute_transaction(self, statements, options)
+end
+
+--- The requests that a function of the program's would make, as DynamoDB gets them; none of them is sent. Each call
+--- inside of it returns an error of the code Explained, and where the function raises that, it has ended; what else it
+--- raises is raised. The keys of a table that was declared without them are really asked for. `tostring` of the list,
+--- or of one request, is for people: JSON in lines, and expressions with their names and values put in.
+---
+--- ```lua
+--- print(db:explain(function() users:update(key, { add = { visits = 1 } }) end))
+--- ```
+---@param f fun()       runs at once; it must wait for nothing but the client's calls
+---@return dynamodb.ExplainedRequest[] requests    `{ operation =, service =, target =, body = "…" }`
+function client_methods:explain(f)
+  return explain.run(self, f)
 end
 
 --- Closes the connections that the client opened itself. The client cannot be used any more; closing twice is allowed.

@@ -19,7 +19,11 @@ local shape -- of what is sealed; compiled at the first cursor
 ---@param where string    for messages
 function cursor.check_keys(keys, where)
   usage.check_type(keys, "table", where)
-  if #keys < 1 or #keys > 8 then usage.raise(where .. " must be a list of 1 to 8 keys, the current one first") end
+  local count = 0
+  for _ in pairs(keys) do count = count + 1 end
+  if count < 1 or count > 8 or count ~= #keys then
+    usage.raise(where .. " must be a list of 1 to 8 keys, the current one first")
+  end
   for i, key in ipairs(keys) do
     if type(key) ~= "string" or #key < SHORTEST_KEY then
       usage.raise(("%s[%d] must be a string of at least %d bytes"):format(where, i, SHORTEST_KEY))
@@ -56,6 +60,15 @@ local MESSAGES = {
   foreign = "it was changed, signed with another key, or made for another table, index, partition or direction",
 }
 
+--- The type of a key attribute's value.
+---@param value any
+---@return "S"|"N"|"B"|nil
+local function type_of(value)
+  if type(value) == "string" then return "S" end
+  if type(value) == "number" or core.kind(value) == "number" then return "N" end
+  return core.kind(value) == "binary" and "B" or nil
+end
+
 --- The position of the plan that a cursor's content gives; nil if it cannot be one.
 ---@param plan dynamodb.Plan
 ---@param position any
@@ -63,16 +76,17 @@ local MESSAGES = {
 local function check_position(plan, position)
   local count = 0
   for _, name in ipairs(plan.names) do
-    local value = position[name]
-    local kind = type(value) == "string" and "S" or type(value) == "number" and "N"
-      or core.kind(value) == "number" and "N" or core.kind(value) == "binary" and "B"
-    if not kind or (plan.types[name] or kind) ~= kind then return nil end
+    local own = type_of(position[name])
+    if not own or (plan.types[name] or own) ~= own then return nil end
     count = count + 1
   end
   for _ in pairs(position) do count = count - 1 end
   if count ~= 0 then return nil end
   for _, part in ipairs(plan.condition and plan.condition.partition or {}) do
     if core.key(position[part.name]) ~= core.key(part[1]) then return nil end
+  end
+  for _, part in ipairs(plan.condition and plan.condition.sort or {}) do
+    if type_of(position[part.name]) ~= type_of(part[1]) then return nil end -- they will be compared
   end
   return position
 end

@@ -1,109 +1,216 @@
---- Where the requests go: from a region and what is configured to one URL, and the parts of a URL.
-local endpoint = {}
+--- Where the requests of a service go: AWS's endpoint rules, as of November 2026, for the services that a client of
+--- DynamoDB talks to.
+--- Source: the endpoint rule sets of DynamoDB, DynamoDB Streams, STS, SSO, SSO OIDC and Signin.
+local partition = require "dynamodb.partition"
+local url = require "dynamodb.url"
 
--- Hosts by service. Source: the endpoint rule sets of DynamoDB and DynamoDB Streams.
-local HOSTS = { dynamodb = "dynamodb.%s.%s", dynamodbstreams = "streams.dynamodb.%s.%s" }
-local DEFAULT_SUFFIX = "amazonaws.com" -- of the partition `aws`
+local endpoint = { parse = url.parse }
+
 local LOCAL_URL = "http://localhost:8000"
-local DEFAULT_PORTS = { http = 80, https = 443 }
 
---- Is `text` one label of a host name?
----@param text string
----@return boolean
-local function is_host_label(text)
-  return #text <= 63 and text:find("^%w[%w-]*$") ~= nil and text:sub(-1) ~= "-"
-end
+-- Regions outside of the partition `aws` that have hosts of their own for each account.
+local ACCOUNT_REGIONS = {
+  ["us-gov-east-1"] = true, ["us-gov-west-1"] = true, ["cn-north-1"] = true, ["cn-northwest-1"] = true,
+}
 
---- Four decimal numbers up to 255. Other notations of an address ("127.1", "0x7f000001", "2130706433") mean different
---- hosts to different resolvers and are refused.
----@param host string
----@return boolean
-local function is_dotted_quad(host)
-  local parts = { host:match("^(%d+)%.(%d+)%.(%d+)%.(%d+)$") }
-  if #parts ~= 4 then return false end
-  for _, part in ipairs(parts) do
-    if #part > 3 or tonumber(part) > 255 or (#part > 1 and part:sub(1, 1) == "0") then return false end
-  end
-  return true
-end
+-- Regions that shared one host of STS once: what `sts_regional_endpoints = legacy` still means.
+local GLOBAL_STS_REGIONS = {
+  ["ap-northeast-1"] = true, ["ap-south-1"] = true, ["ap-southeast-1"] = true, ["ap-southeast-2"] = true,
+  ["aws-global"] = true, ["ca-central-1"] = true, ["eu-central-1"] = true, ["eu-north-1"] = true,
+  ["eu-west-1"] = true, ["eu-west-2"] = true, ["eu-west-3"] = true, ["sa-east-1"] = true, ["us-east-1"] = true,
+  ["us-east-2"] = true, ["us-west-1"] = true, ["us-west-2"] = true,
+}
 
----@param host string
----@return boolean
-local function is_host(host)
-  if host:find("^%[[%x:.]+%]$") then return host:find(":", 1, true) ~= nil end
-  if #host > 253 or host:find("..", 1, true) or not host:find("^[%w_][%w_.-]*$") then return false end
-  local last = host:match("([^.]*)%.?$")
-  if last:find("^%d") and (last:find("^%d+$") or last:find("^0[xX]%x*$")) then return is_dotted_quad(host) end
-  return true
-end
-
----@class dynamodb.Url
----@field scheme "http"|"https"
----@field host string          lower case; an IPv6 address keeps its brackets
----@field port integer
----@field path string          begins and ends with "/"
----@field authority string     what stands in the Host header: the host, and the port unless it is the scheme's own
-
---- Parses an endpoint's URL strictly: http or https, a host, perhaps a port and a path; nothing else.
----@param text string
----@return dynamodb.Url? url
----@return string? message    says what is wrong, without repeating a password that may be in it
-function endpoint.parse(text)
-  if type(text) ~= "string" then return nil, "must be a string, not a " .. type(text) end
-  if text:find("[%c%s\127-\255]") then return nil, "has a space, a control character or a byte that is not ASCII" end
-  local scheme, rest = text:match("^(%a[%w+.-]*)://(.*)$")
-  if not scheme then return nil, "must begin with http:// or https://" end
-  scheme = scheme:lower()
-  if not DEFAULT_PORTS[scheme] then return nil, "must begin with http:// or https://" end
-  local authority, path = rest:match("^([^/?#\\]*)(.*)$")
-  if authority:find("@", 1, true) then return nil, "must not contain a user name or a password" end
-  if path:find("[?#\\]") then return nil, "must not have a query, a fragment or a backslash" end
-  if path:find('[^%w%-._~!$&\'()*+,;=:@%%/]') then return nil, "has a character that a path cannot have" end
-  local host, colon, port = authority:match("^(%[[^%]]*%])(:?)(.*)$")
-  if not host then host, colon, port = authority:match("^([^:]*)(:?)(.*)$") end
-  if host == "" then return nil, "has no host" end
-  host = host:lower()
-  if not is_host(host) then return nil, "has a host that is not a name or an address" end
-  local number = DEFAULT_PORTS[scheme]
-  if port ~= "" or colon ~= "" then
-    if colon == "" or not port:find("^%d%d?%d?%d?%d?$") then return nil, "has a port that is not a number" end
-    number = tonumber(port)
-    if number < 1 or number > 65535 then return nil, "has a port outside 1 to 65535" end
-  end
-  return {
-    scheme = scheme,
-    host = host,
-    port = number,
-    path = path:gsub("/*$", "") .. "/",
-    authority = number == DEFAULT_PORTS[scheme] and host or ("%s:%d"):format(host, number),
-  }
-end
+local NO_DUAL_STACK_OVERRIDE = "Endpoint override is not supported for dual-stack endpoints. Please enable dual-stack "
+  .. "functionality by enabling the configuration. For more details, see: "
+  .. "https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html"
 
 ---@class dynamodb.EndpointParameters
+---@field service "dynamodb"|"dynamodbstreams"|"sts"|"sso"|"sso-oidc"|"signin"|nil    "dynamodb" if nil
 ---@field Region string?
----@field Endpoint string?      an explicit or configured URL; taken verbatim
----@field service "dynamodb"|"dynamodbstreams"|nil    "dynamodb" if nil
+---@field Endpoint string?                 an explicit or configured URL; taken verbatim
+---@field UseFIPS boolean?
+---@field UseDualStack boolean?
+---@field AccountId string?                of the credentials
+---@field AccountIdEndpointMode string?    "preferred", "required" or "disabled"
+---@field ResourceArn string?              what the operation is about, by name or ARN
+---@field ResourceArnList string[]?        the same of an operation about several: the first one counts
+---@field IsSearchOperation boolean?       it searches vectors
+---@field UseGlobalEndpoint boolean?       of STS: the host that was the only one once
+---@field IsControlPlane boolean?          of Signin
+---@field IsOAuthEndpoint boolean?         of Signin
+
+--- Is `text` one label of a host name?
+---@param text any
+---@return boolean
+local function is_host_label(text)
+  return type(text) == "string" and #text <= 63 and text:find("^%w[%w-]*$") ~= nil and text:sub(-1) ~= "-"
+end
+
+---@param p dynamodb.EndpointParameters
+---@param name string
+---@return string    of the host, by the two switches: "name", "name-fips"
+local function fips_name(p, name)
+  return p.UseFIPS and name .. "-fips" or name
+end
+
+---@param p dynamodb.EndpointParameters
+---@param place dynamodb.Partition
+---@return string
+local function suffix(p, place)
+  return p.UseDualStack and place.dual_stack_suffix or place.suffix
+end
+
+--- The account of an ARN of DynamoDB in this region.
+---@param arn any
+---@param region string
+---@return string?
+function endpoint.arn_account(arn, region)
+  if type(arn) ~= "string" then return nil end
+  local name, service, its_region, account = arn:match("^arn:([^:]+):([^:]+):([^:]*):([^:]*):.")
+  if not name or service ~= "dynamodb" or its_region ~= region or not is_host_label(account) then return nil end
+  return account
+end
+
+--- The account whose own host is to be used.
+---@param p dynamodb.EndpointParameters
+---@return string? account
+---@return string? message
+local function account_of(p)
+  local account = endpoint.arn_account(p.ResourceArn, p.Region)
+    or endpoint.arn_account(p.ResourceArnList and p.ResourceArnList[1], p.Region)
+  if account then return account end
+  if p.AccountId == nil then return nil end
+  if not is_host_label(p.AccountId) then return nil, "Credentials-sourced account ID parameter is invalid" end
+  return p.AccountId
+end
+
+---@param place dynamodb.Partition
+---@param region string
+---@return boolean
+function endpoint.has_account_hosts(place, region)
+  return place.name == "aws" or ACCOUNT_REGIONS[region] == true
+end
+
+local services = {}
+
+---@param p dynamodb.EndpointParameters
+---@param place dynamodb.Partition
+---@return string? host
+---@return string? message
+function services.dynamodb(p, place)
+  local mode, search = p.AccountIdEndpointMode, p.IsSearchOperation and "search-" or ""
+  if p.UseFIPS then
+    if mode == "required" then
+      return nil, "Invalid Configuration: AccountIdEndpointMode is required and FIPS is enabled, but FIPS account "
+        .. "endpoints are not supported"
+    end
+    local name = place.name == "aws-us-gov" and not p.UseDualStack and "dynamodb" or "dynamodb-fips"
+    return ("%s%s.%s.%s"):format(search, name, p.Region, suffix(p, place))
+  end
+  if mode and mode ~= "disabled" and endpoint.has_account_hosts(place, p.Region) then
+    local account, message = account_of(p)
+    if message then return nil, message end
+    if account then return ("%s.%sddb.%s.%s"):format(account, search, p.Region, suffix(p, place)) end
+    if mode == "required" then
+      return nil, "AccountIdEndpointMode is required but no AccountID was provided or able to be loaded"
+    end
+  elseif mode == "required" then
+    return nil, "Invalid Configuration: AccountIdEndpointMode is required but account endpoints are not supported in "
+      .. "this region"
+  end
+  return ("%sdynamodb.%s.%s"):format(search, p.Region, suffix(p, place))
+end
+
+---@param p dynamodb.EndpointParameters
+---@param place dynamodb.Partition
+---@return string host
+function services.dynamodbstreams(p, place)
+  local name = place.name
+  if p.UseDualStack and (name == "aws" or name == "aws-cn" or name == "aws-us-gov") then
+    return ("%s.%s.%s"):format(fips_name(p, "streams-dynamodb"), p.Region, place.dual_stack_suffix)
+  end
+  local service = p.UseFIPS and name == "aws-us-gov" and "dynamodb" or fips_name(p, "dynamodb")
+  return ("streams.%s.%s.%s"):format(service, p.Region, suffix(p, place))
+end
+
+--- A service with one scheme of names in all partitions but for GovCloud, where every host is a FIPS host.
+---@param name string
+---@return fun(p: dynamodb.EndpointParameters, place: dynamodb.Partition): string
+local function regional(name)
+  return function(p, place)
+    local is_plain = place.name == "aws-us-gov" and not p.UseDualStack
+    return ("%s.%s.%s"):format(is_plain and name or fips_name(p, name), p.Region, suffix(p, place))
+  end
+end
+
+services.sso, services["sso-oidc"] = regional "portal.sso", regional "oidc"
+
+local sts_host = regional "sts"
+
+---@param p dynamodb.EndpointParameters
+---@param place dynamodb.Partition
+---@return string host
+function services.sts(p, place)
+  local is_plain = not p.UseFIPS and not p.UseDualStack
+  if is_plain and (p.Region == "aws-global" or p.UseGlobalEndpoint and GLOBAL_STS_REGIONS[p.Region]) then
+    return "sts.amazonaws.com"
+  end
+  return sts_host(p, place)
+end
+
+---@param p dynamodb.EndpointParameters
+---@param place dynamodb.Partition
+---@return string host
+function services.signin(p, place)
+  if p.IsOAuthEndpoint then return p.Region .. ".oauth.signin.aws" end
+  if p.UseFIPS and not p.UseDualStack and p.Region == "us-gov-west-1" then return "signin-fips.amazonaws-us-gov.com" end
+  if p.UseFIPS or p.UseDualStack then
+    return ("%s.%s.%s"):format(fips_name(p, "signin"), p.Region, suffix(p, place))
+  end
+  if p.IsControlPlane then return ("signin.%s.%s"):format(p.Region, place.dual_stack_suffix) end
+  return place.signin:format(p.Region)
+end
+
+--- A URL that the caller or the configuration gives.
+---@param p dynamodb.EndpointParameters
+---@return { url: string }? endpoint
+---@return string? message
+local function given(p)
+  if p.UseFIPS then return nil, "Invalid Configuration: FIPS and custom endpoint are not supported" end
+  if p.UseDualStack then return nil, "Invalid Configuration: Dualstack and custom endpoint are not supported" end
+  local parsed, message = url.parse(p.Endpoint)
+  if not parsed then return nil, "Invalid Configuration: the endpoint URL " .. message end
+  if is_host_label(p.Region) and (p.service or "dynamodb") == "dynamodb" then
+    local host = ("dynamodb.%s.%s"):format(p.Region, partition.of(p.Region).dual_stack_suffix)
+    if parsed.authority == host or parsed.authority == "search-" .. host then return nil, NO_DUAL_STACK_OVERRIDE end
+  end
+  return { url = p.Endpoint }
+end
 
 --- The URL of a service. Parameters and messages are those of AWS's endpoint rules.
 ---@param parameters dynamodb.EndpointParameters
 ---@return { url: string }? endpoint
 ---@return string? message
 function endpoint.resolve(parameters)
-  local service = parameters.service or "dynamodb"
-  local host = HOSTS[service]
-  if not host then return nil, ("Invalid Configuration: unknown service %q"):format(tostring(service)) end
-  if parameters.Endpoint then
-    local parsed, message = endpoint.parse(parameters.Endpoint)
-    if not parsed then return nil, "Invalid Configuration: the endpoint URL " .. message end
-    return { url = parameters.Endpoint }
+  local p, service = parameters, parameters.service or "dynamodb"
+  if not services[service] then return nil, ("Invalid Configuration: unknown service %q"):format(tostring(service)) end
+  if p.IsOAuthEndpoint and p.UseFIPS then
+    return nil, "FIPS endpoints are not supported for OAuth operations. Disable FIPS or use a non-OAuth operation."
   end
-  local region = parameters.Region
-  if region == nil or region == "" then return nil, "Invalid Configuration: Missing Region" end
-  if type(region) ~= "string" or not is_host_label(region) then
+  if p.Endpoint then return given(p) end
+  if p.Region == nil or p.Region == "" then return nil, "Invalid Configuration: Missing Region" end
+  if not is_host_label(p.Region) then
     return nil, "Invalid Configuration: the region is not a valid host label"
   end
-  if region == "local" then return { url = LOCAL_URL } end
-  return { url = "https://" .. host:format(region, DEFAULT_SUFFIX) }
+  if p.Region == "local" and (service == "dynamodb" or service == "dynamodbstreams") then
+    if p.UseFIPS then return nil, "Invalid Configuration: FIPS and local endpoint are not supported" end
+    if p.UseDualStack then return nil, "Invalid Configuration: Dualstack and local endpoint are not supported" end
+    return { url = LOCAL_URL }
+  end
+  local host, message = services[service](p, partition.of(p.Region))
+  if not host then return nil, message end
+  return { url = "https://" .. host }
 end
 
 --- The region that a request is signed for.

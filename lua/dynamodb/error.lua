@@ -23,6 +23,7 @@ local error_mt = { __name = "dynamodb.Error", __index = error_methods }
 ---@field ambiguous boolean?   is it unknown whether the write was applied?
 ---@field doubted boolean?     was there an attempt of which it is unknown whether it was applied?
 ---@field retry_after number?  seconds that the service asks to wait, of a batch's request
+---@field cursor string?       of reading: where another query can go on
 ---@field report table?        of bulk work that is Incomplete: what came of it
 ---@field cause any            of bulk work: the failure that ended it, or what the source of the items raised
 ---@field state string?         of a wait: the last state that was seen

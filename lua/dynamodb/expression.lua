@@ -191,13 +191,16 @@ end
 --- Writes an update.
 ---@param changes table|string            actions, or a text
 ---@param protected table<string, any>    the key's attributes
+---@param beside (fun(targets: table[]): table?)?    of a text: what is to be changed beside the paths that it changes
 ---@return string text
 ---@return boolean repeat_safe            may it be applied twice without harm?
-function builder_methods:update(changes, protected)
+function builder_methods:update(changes, protected, beside)
   local written, safe
   if type(changes) == "string" then
     written, safe = self:text(changes, "changes", "update"), false
     text_expression.check_targets(self, changes, "changes", protected)
+    local more = beside and beside(text_expression.targets(self, changes))
+    if more then written = text_expression.with_set(written, update.write(self, more, protected)) end
   else
     usage.check_type(changes, "table", "changes")
     written, safe = update.write(self, changes, protected)

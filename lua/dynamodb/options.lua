@@ -38,6 +38,18 @@ function options.check(given, known, method)
   return given
 end
 
+--- Raises unless each of the options, if it is given, is a count that the service takes.
+---@param given table
+---@param names string[]
+function options.check_counts(given, names)
+  for _, name in ipairs(names) do
+    local value = given[name]
+    if value ~= nil and (type(value) ~= "number" or value < 1 or value % 1 ~= 0 or value > 2 ^ 31 - 1) then
+      usage.raise(("%s must be a whole number from 1, not %s"):format(name, tostring(value)))
+    end
+  end
+end
+
 --- Raises unless the value can be an idempotency token. Source: ClientRequestToken of TransactWriteItems.
 ---@param token any
 ---@param name string    of the option

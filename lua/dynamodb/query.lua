@@ -1,7 +1,9 @@
 --- Reading many items: a query of one partition, or a scan. An object is used once; where it stopped, another one can
 --- go on from its cursor.
+local capacity = require "dynamodb.capacity"
 local core = require "dynamodb.core"
 local cursors = require "dynamodb.cursor"
+local errors = require "dynamodb.error"
 local keys = require "dynamodb.query.keys"
 local option_rules = require "dynamodb.options"
 local plans = require "dynamodb.query.plan"
@@ -20,11 +22,14 @@ local query_mt = { __name = "dynamodb.Query", __index = query_methods }
 ---@field plan dynamodb.Plan?        from the first use on
 ---@field stream dynamodb.Stream?
 ---@field current dynamodb.QueryPage?    the page that is consumed
----@field at integer                 of its items, how many were
+---@field size integer               of its items; 0 without a page
+---@field at integer                 how many of them were consumed
 ---@field position table             of the last item that was given out, as long as `at` is not 0
 ---@field returned integer           items given out
+---@field middle integer?            the item with which the next page is asked for
 ---@field ended boolean              nothing more is given out
 ---@field busy boolean               a request is under way
+---@field interrupted boolean?       closed by another task in the middle of one
 ---@field sums table                 what `meta` tells
 
 function query_mt:__tostring()
@@ -47,12 +52,7 @@ local FLAGS = { "reverse", "prefetch", "hydrate" }
 ---@param query dynamodb.Query
 ---@param options table
 local function check(query, options)
-  for _, name in ipairs(COUNTS) do
-    local value = options[name]
-    if value ~= nil and (type(value) ~= "number" or value < 1 or value % 1 ~= 0 or value > 2 ^ 31 - 1) then
-      usage.raise(("%s must be a whole number from 1, not %s"):format(name, tostring(value)))
-    end
-  end
+  option_rules.check_counts(options, COUNTS)
   for _, name in ipairs(FLAGS) do
     local value = options[name]
     if value ~= nil and type(value) ~= "boolean" then
@@ -69,6 +69,9 @@ local function check(query, options)
   -- Source: TotalSegments of Scan in the API reference.
   local segments = options.segments
   if segments and segments > 1000000 then usage.raise("segments: a scan has at most 1,000,000") end
+  if options.concurrency and not segments then
+    usage.raise("concurrency says how many segments are read at a time: give segments, too")
+  end
   if options.segment and options.segment > (segments or 1) then
     usage.raise(("segment must be from 1 to %d, the number of segments"):format(segments or 1))
   end
@@ -86,7 +89,7 @@ local function new(target, index, operation, given, options)
   local method = operation:lower()
   local self = setmetatable({
     table = target, index = index, operation = operation,
-    at = 0, position = {}, returned = 0, ended = false, busy = false,
+    size = 0, at = 0, position = {}, returned = 0, ended = false, busy = false,
     sums = { pages = 0, items = 0, count = 0, scanned = 0, attempts = 0, waited = 0, gone = 0 },
   }, query_mt)
   self.options = option_rules.check(options, KNOWN[operation], method)
@@ -103,27 +106,13 @@ local function new(target, index, operation, given, options)
   return self
 end
 
---- What the service tells is added up.
-local function add(sum, part)
-  for name, value in pairs(part) do
-    if type(value) == "number" then
-      sum[name] = (tonumber(sum[name]) or 0) + value
-    elseif type(value) == "table" then
-      sum[name] = add(type(sum[name]) == "table" and sum[name] or {}, value)
-    else
-      sum[name] = value
-    end
-  end
-  return sum
-end
-
 local function count_page(self, page)
   local sums = self.sums
   sums.pages, sums.items = sums.pages + 1, sums.items + #page.items
   for _, name in ipairs { "count", "scanned", "attempts", "waited", "gone" } do
     sums[name] = sums[name] + page[name]
   end
-  if page.capacity then sums.capacity = add(sums.capacity or {}, page.capacity) end
+  sums.capacity = capacity.add(sums.capacity, page.capacity)
   if page.hydrated then sums.hydrated = (sums.hydrated or 0) + page.hydrated end
 end
 
@@ -177,7 +166,7 @@ end
 local function leave_page(self)
   local page = self.current
   if not page then return end
-  self.current, self.at = nil, 0
+  self.current, self.size, self.at = nil, 0, 0
   self.stream:consumed(page)
 end
 
@@ -185,10 +174,19 @@ end
 ---@return string?
 local function here(self)
   if not self.stream then return self.options.cursor end
-  if self.current and self.at >= #self.current.items then leave_page(self) end
+  if self.current and self.at >= self.size then leave_page(self) end
   local page = self.current
   local states = self.stream:states(page and page.pager, self.position)
   return states and cursors.seal(self.plan, states, self.options.cursor_keys or self.table.client.cursor_keys)
+end
+
+--- Nothing more is given out; what was fetched ahead is given up.
+local function stop(self)
+  if self.stream and self.left == nil then
+    self.left = here(self) or false
+    self.stream:close()
+  end
+  self.ended, self.current, self.size, self.at = true, nil, 0, 0
 end
 
 --- The next page of the service, empty or not.
@@ -199,15 +197,17 @@ local function next_page(self)
   if self.ended then return nil end
   local ok, err = open(self)
   if not ok then return nil, err end
+  if self.ended then return nil end -- closed while the table was described
   if self.options.max_pages and self.sums.pages >= self.options.max_pages then
-    self:close()
+    stop(self)
     return nil
   end
   local page
   page, err = self.stream:take()
   if page then
     count_page(self, page)
-    self.current, self.at = page, 0
+    self.current, self.size, self.at = page, #page.items, 0
+    self.middle = math.ceil(self.size / 2)
   end
   if not page and not err then self.ended = true end
   return page, err
@@ -224,31 +224,34 @@ local function exclusively(self, f)
   return page, err
 end
 
---- A page that has items left.
+--- A page that has items left. The one before is not held here: the collector would have to walk it again and again
+--- while the next one is decoded.
 ---@return dynamodb.QueryPage?
 ---@return dynamodb.Error?
 local function page_with_items(self)
   if self.ended then return nil end
-  local page = self.current
-  while not page or self.at >= #page.items do
-    local err
-    page, err = next_page(self)
+  while self.at >= self.size do
+    local page, err = next_page(self)
     if not page then return nil, err end
   end
-  return page
+  return self.current
 end
 
---- Gives out the next item of the current page.
-local function take_item(self, page)
-  local at = self.at + 1
-  self.at, self.returned = at, self.returned + 1
-  local item, from, position, plan = page.items[at], page.positions[at], self.position, self.plan
-  for i = 1, #plan.names do position[plan.names[i]] = from[plan.names[i]] end
-  for i = 1, #plan.unwanted do item[plan.unwanted[i]] = nil end
-  if self.returned == self.options.limit then
+--- Gives out the next item of the current page. This is done for each item: a reader of many pays for every line.
+local function take_item(self)
+  local page, plan, at, returned = self.current, self.plan, self.at + 1, self.returned + 1
+  self.at, self.returned = at, returned
+  local item, from, position, names = page.items[at], page.positions[at], self.position, plan.names
+  for i = 1, #names do
+    local name = names[i]
+    position[name] = from[name]
+  end
+  local unwanted = plan.unwanted
+  for i = 1, #unwanted do item[unwanted[i]] = nil end
+  if returned == self.options.limit then
     self.ended = true
     self.stream:close()
-  elseif at * 2 >= #page.items then
+  elseif at == self.middle then
     page.pager:look_ahead()
   end
   return item
@@ -259,17 +262,16 @@ end
 ---@return dynamodb.Error?    `cursor` says where another query can go on; asking again tries again
 function query_methods:next()
   if self.ended then return nil end
-  local page = self.current
-  if not page or self.at >= #page.items then
-    local err
-    page, err = exclusively(self, page_with_items)
+  if self.at >= self.size then
+    local page, err = exclusively(self, page_with_items)
     if not page then return nil, err end
   end
-  return take_item(self, page)
+  return take_item(self)
 end
 
 --- `for item in query do`: raises what `next` returns.
 function query_mt:__call()
+  if self.at < self.size and not self.ended then return take_item(self) end
   local item, err = self:next()
   if err then error(err, 0) end
   return item
@@ -289,8 +291,8 @@ end
 local function new_list() return setmetatable({}, core.list_mt) end
 
 --- The items of the current page that are left, as many as `limit` lets through.
-local function rest_of(self, page, items)
-  while self.at < #page.items and not self.ended do items[#items + 1] = take_item(self, page) end
+local function rest_of(self, items)
+  while self.at < self.size and not self.ended do items[#items + 1] = take_item(self) end
   return items
 end
 
@@ -306,7 +308,7 @@ function query_methods:pages()
     local page, err = exclusively(self, page_with_items)
     if err then error(err, 0) end
     if not page then return nil end
-    return { items = rest_of(self, page, new_list()), cursor = here(self) }
+    return { items = rest_of(self, new_list()), cursor = here(self) }
   end
 end
 
@@ -332,6 +334,16 @@ local function failed(self, err)
   return nil, err
 end
 
+--- Ends a call that reads as far as it was asked to; when another task has closed the query, what it found is less.
+local function finished(self, value)
+  if self.interrupted then
+    local message = "another task closed the query while it was read"
+    return failed(self, errors.new { code = "Cancelled", message = message, operation = self.operation })
+  end
+  self:close()
+  return value, nil, self:meta()
+end
+
 --- One page for a reader who will come back with its cursor: exactly `limit` items, however many requests that takes,
 --- as long as there are so many; without a limit one page of the service that has any.
 ---@param cursor string?     of the page before; nil for the first page
@@ -348,11 +360,9 @@ function query_methods:page(cursor)
   repeat
     local page, err = exclusively(self, page_with_items)
     if err then return failed(self, err) end
-    if page then rest_of(self, page, items) end
+    if page then rest_of(self, items) end
   until not page or self.ended or not self.options.limit
-  local made = { items = items, cursor = here(self) }
-  self:close()
-  return made, nil, self:meta()
+  return finished(self, { items = items, cursor = here(self) })
 end
 
 --- All items as one list.
@@ -365,10 +375,9 @@ function query_methods:all()
   repeat
     local page, err = exclusively(self, page_with_items)
     if err then return failed(self, err) end
-    if page then rest_of(self, page, items) end
+    if page then rest_of(self, items) end
   until not page
-  self:close()
-  return items, nil, self:meta()
+  return finished(self, items)
 end
 
 --- The first item.
@@ -380,8 +389,7 @@ function query_methods:first()
   self.options.limit = 1
   local item, err = self:next()
   if err then return failed(self, err) end
-  self:close()
-  return item, nil, self:meta()
+  return finished(self, item)
 end
 
 --- How many items there are. The service counts; it reads, and bills, as many as it would return.
@@ -400,8 +408,7 @@ function query_methods:count()
     if err then return failed(self, err) end
     if page then total = total + page.count end
   until not page or total >= limit
-  self:close()
-  return math.min(total, limit), nil, self:meta()
+  return finished(self, math.min(total, limit))
 end
 
 --- Where another query can go on: behind the last item that was given out. Valid also in the middle of a page.
@@ -427,13 +434,12 @@ function query_methods:meta()
   return self.sums
 end
 
---- Ends it: what was fetched ahead is given up. Closing twice is allowed; `cursor` goes on telling where it stopped.
+--- Ends it: what was fetched ahead is given up. Closing twice is allowed; `cursor` goes on telling where it stopped. A
+--- task that is reading gets nothing more from `next`, and from `all`, `page`, `first` and `count` an error of the code
+--- Cancelled.
 function query_methods:close()
-  if self.stream and self.left == nil then
-    self.left = here(self) or false
-    self.stream:close()
-  end
-  self.ended, self.current = true, nil
+  self.interrupted = self.interrupted or self.busy
+  stop(self)
 end
 
 query_mt.__close = query_methods.close

@@ -1,9 +1,11 @@
 --- May a request be sent again when it is unknown whether it was applied?
+local statements = require "dynamodb.partiql.statement"
+
 local repeat_safe = {}
 
 --- Is this PartiQL statement a reading one?
 local function is_select(statement)
-  return type(statement) == "string" and statement:find("^%s*[sS][eE][lL][eE][cC][tT]%f[^%w_]") ~= nil
+  return type(statement) == "string" and statements.kind(statement) == "read"
 end
 
 --- Does its success depend on what is there? Then the first application may be why a second one fails.

@@ -2,19 +2,22 @@
 --- parameters -> encode -> attempt { credentials -> sign -> send -> check } -> decoded table; the retry policy says
 --- after each attempt whether there is another one.
 local core = require "dynamodb.core"
-local endpoint = require "dynamodb.endpoint"
 local errors = require "dynamodb.error"
+local explain = require "dynamodb.explain"
 local expression = require "dynamodb.expression"
 local hooks = require "dynamodb.hooks"
 local invocation = require "dynamodb.invocation"
 local repeat_safe = require "dynamodb.repeat_safe"
+local resource = require "dynamodb.resource"
 local response = require "dynamodb.response"
 local same_item = require "dynamodb.same_item"
+local trace = require "dynamodb.trace"
 local usage = require "dynamodb.usage"
 
 local request = {}
 
 local TOKEN_LIFE = 600 -- seconds that the service remembers an idempotency token
+local PLAIN = "Accept-Encoding: identity\r\n"
 local LONGEST_TTL = 86400 -- seconds; a deadline further away than this says nothing
 
 local input_shapes, output_shapes = {}, {} -- compiled at their first use; constant from then on
@@ -54,7 +57,7 @@ end
 ---@param spec table?    nil for an operation that the model does not know: plain JSON
 ---@param params table
 ---@return string
-local function encode(client, operation, spec, params)
+function request.encode(client, operation, spec, params)
   if next(params) == nil then return "{}" end
   if not spec then
     local ok, body = pcall(core.json_encode, params)
@@ -99,6 +102,7 @@ end
 ---@field target string          what X-Amz-Target says
 ---@field service "dynamodb"|"dynamodbstreams"
 ---@field table string?          what it is about, for hooks
+---@field arn string?            … for the endpoint rules
 ---@field body string
 ---@field raw boolean?           the answer's body is wanted as it is
 ---@field deadline number?       on the runtime's clock
@@ -122,6 +126,16 @@ end
 ---@field started number?    on the runtime's clock
 ---@field elapsed number?    seconds
 
+local ttl_second, ttl_text -- the last one made: many calls of a second end in the same one
+
+--- "; ttl=20261122T220503Z"
+---@param second integer    since 1970
+---@return string
+local function ttl(second)
+  if second ~= ttl_second then ttl_second, ttl_text = second, os.date("!; ttl=%Y%m%dT%H%M%SZ", second) end
+  return ttl_text
+end
+
 --- "attempt=1; max=4; ttl=20261122T220503Z": for the service, and for who reads logs.
 ---@param call dynamodb.Call
 ---@param now number             on the runtime's clock
@@ -131,7 +145,7 @@ local function sdk_request(call, now, signing_time)
   local text = ("attempt=%d; max=%d"):format(call.attempts, call.policy:max_attempts())
   local left = call.deadline and call.deadline - now
   if not left or left > LONGEST_TTL then return text end
-  return text .. os.date("!; ttl=%Y%m%dT%H%M%SZ", math.floor(signing_time + left))
+  return text .. ttl(math.floor(signing_time + left))
 end
 
 --- One attempt: resolve, sign, send, check.
@@ -142,22 +156,23 @@ end
 ---@return dynamodb.Error?
 local function attempt(client, call, trip)
   local runtime = client:runtime()
-  local target, err = client:endpoint(call.service)
-  if not target then return nil, err end
-  local credentials
+  local region, err = client:signing_region()
+  if not region then return nil, err end
+  local credentials, target
   credentials, err = client.provider:get(runtime, call.deadline)
   if not credentials then return nil, err end
   trip.credentials = credentials
+  target, err = client:endpoint(call.service, credentials.account_id, call.arn, call.spec and call.spec.search)
+  if not target then return nil, err end
   local now = runtime:now()
   if call.deadline and now >= call.deadline then
     return nil, errors.new { code = "DeadlineExceeded", message = "no time was left to send it", sent = false }
   end
-  local signer = signer_for(client, credentials, endpoint.signing_region(client.region.value))
+  local signer = signer_for(client, credentials, region)
   local signing_time = call.policy:signing_time(runtime:time())
-  local unsigned = "Accept-Encoding: identity\r\n"
-  if client.in_lambda then unsigned = unsigned .. invocation.trace_header() end
   local head = signer:head(target.authority, call.target, call.body, signing_time, call.invocation_id,
-    sdk_request(call, now, signing_time), client.user_agent, unsigned, target.path)
+    sdk_request(call, now, signing_time), client.user_agent, client.in_lambda and PLAIN .. trace.header() or PLAIN,
+    target.path)
   hooks.tell(client, "before_send", call)
   trip.sent_at, trip.started = runtime:time(), runtime:now()
   local answer
@@ -222,11 +237,18 @@ end
 ---@param trip dynamodb.Trip
 ---@return table
 local function outcome_of(client, call, err, trip)
-  local outcome = { ok = err == nil }
-  if trip.answer then
+  local outcome
+  if not trip.answer then
+    outcome = { ok = err == nil }
+  else
     local head = trip.answer.head
-    outcome.date, outcome.age = core.header(head, "date"), core.header(head, "age")
-    outcome.sent_at, outcome.received_at = trip.sent_at, trip.sent_at + trip.elapsed
+    outcome = {
+      ok = err == nil,
+      date = core.header(head, "date"),
+      age = core.header(head, "age"),
+      sent_at = trip.sent_at,
+      received_at = trip.sent_at + trip.elapsed,
+    }
     if err then
       outcome.retry_after = core.header(head, "x-amz-retry-after")
       outcome.retry_after_s = core.header(head, "retry-after")
@@ -361,8 +383,9 @@ end
 ---@param params table        as DynamoDB names them, values as Lua has them; not changed
 ---@param options table       timeout, deadline, retry_ambiguous
 ---@param built table?        by who built it: `resend` (may the transport?), `repeatable` (may the policy?),
----                           `retry_ambiguous`, `max_attempts`, `was_applied`, `body` (instead of `params`), `raw` (the
----                           answer's body is wanted as it is)
+---                           `retry_ambiguous`, `max_attempts`, `was_applied`, `body` (instead of `params`), `arn`
+---                           (what that is about), `raw` (the answer's body is wanted as it is), `needed` (sent also
+---                           while the client only explains)
 ---@return table|string|nil value
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
@@ -383,7 +406,8 @@ function request.perform(client, operation, spec, params, options, built)
     service = streams and "dynamodbstreams" or "dynamodb",
     target = spec and spec.target or "DynamoDB_20120810." .. operation,
     table = type(params.TableName) == "string" and params.TableName or nil,
-    body = built.body or encode(client, operation, spec, params),
+    arn = built.arn or resource.arn(operation, params),
+    body = built.body or request.encode(client, operation, spec, params),
     raw = built.raw,
     deadline = deadline,
     invocation_id = core.uuid(),
@@ -399,10 +423,16 @@ function request.perform(client, operation, spec, params, options, built)
     proves_itself = operation == "PutItem" and params.ReturnValues == nil,
     was_applied = built.was_applied,
   }
+  if client.explained and not built.needed then return nil, explain.note(client, call) end
   if client.problem then
     return nil, conclude(call, errors.new { code = "ConfigurationError", message = client.problem })
   end
-  local value, err, answer = run(client, call)
+  local value, err, answer
+  if client.explained then
+    value, err, answer = explain.aside(client, run, call)
+  else
+    value, err, answer = run(client, call)
+  end
   if err then return nil, err end
   return value, nil, {
     attempts = call.attempts,

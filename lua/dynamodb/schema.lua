@@ -5,7 +5,7 @@ local usage = require "dynamodb.usage"
 local schema = {}
 
 local DECLARATION = {
-  partition = true, sort = true, types = true, indexes = true, retry_ambiguous = true, version = true,
+  partition = true, sort = true, types = true, indexes = true, retry_ambiguous = true, version = true, stamps = true,
   -- What is only needed to make the table: one declaration serves for `db:create_table` and for `db:table`.
   name = true, billing = true, stream = true, ttl = true, tags = true, deletion_protection = true, table_class = true,
   encryption = true, raw = true,
@@ -242,7 +242,7 @@ end
 ---@return dynamodb.Error?
 local function describe(target, options)
   local limits = { timeout = options.timeout, deadline = options.deadline }
-  local answer, err = target.client:perform("DescribeTable", { TableName = target.name }, limits)
+  local answer, err = target.client:perform("DescribeTable", { TableName = target.name }, limits, { needed = true })
   if not answer then return nil, err end
   local made = schema.from_description(answer.Table)
   if made then return made end

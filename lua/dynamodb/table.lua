@@ -9,6 +9,7 @@ local query = require "dynamodb.query"
 local repeat_safe = require "dynamodb.repeat_safe"
 local request = require "dynamodb.request"
 local schema = require "dynamodb.schema"
+local stamps = require "dynamodb.stamps"
 local tables = require "dynamodb.admin.tables"
 local transaction = require "dynamodb.transaction"
 local usage = require "dynamodb.usage"
@@ -24,6 +25,7 @@ local table_mt = { __name = "dynamodb.Table", __index = table_methods }
 ---@field schema dynamodb.Schema?        declared or described; nil as long as neither was done
 ---@field retry_ambiguous boolean?
 ---@field version string?                name of the attribute that holds an item's version
+---@field stamps dynamodb.Stamps?
 
 function table_mt:__tostring()
   return ("dynamodb.Table(%s)"):format(self.name)
@@ -32,8 +34,8 @@ end
 --- A table of the client. No request is made.
 ---@param client dynamodb.Client
 ---@param name string         name or ARN
----@param declared table?     `{ partition =, sort =, types =, indexes =, version = }`; what is missing is described
----                           when needed
+---@param declared table?     `{ partition =, sort =, types =, indexes =, version =, stamps = }`; what is missing is
+---                           described when needed
 ---@return dynamodb.Table
 local function new(client, name, declared)
   usage.check_type(name, "string", "the table's name")
@@ -44,6 +46,7 @@ local function new(client, name, declared)
     schema = schema.declare(declared),
     retry_ambiguous = declared and declared.retry_ambiguous,
     version = declared and declared.version,
+    stamps = stamps.declare(declared),
   }, table_mt)
 end
 

@@ -7,6 +7,7 @@ local model = require "dynamodb.model"
 local option_rules = require "dynamodb.options"
 local request = require "dynamodb.request"
 local schema = require "dynamodb.schema"
+local stamps = require "dynamodb.stamps"
 local usage = require "dynamodb.usage"
 local write = require "dynamodb.write"
 
@@ -24,6 +25,7 @@ local get_mt = { __name = "dynamodb.TransactionGet", __index = get_methods }
 ---@field open boolean            until the function returns
 ---@field count integer           of its operations, from then on
 ---@field err dynamodb.Error?     why it cannot be sent
+---@field time string?            of its stamps
 
 local set_of = write.set_of
 
@@ -73,6 +75,7 @@ end
 ---@param keys dynamodb.Schema?    of a put
 ---@return integer number          of the operation, as in err.reasons
 local function add(self, operation, params, keys)
+  self.arn = self.arn or params.TableName
   local number, message = hand_over(self.client, self.native, operation, params, keys)
   if not number then
     usage.raise(("transaction, operation %d (%s): %s"):format(self.native:count() + 1, operation, message))
@@ -104,6 +107,15 @@ local function known_schema(self, target)
   return keys
 end
 
+--- The time of the stamps: one for all of the transaction.
+---@param self dynamodb.Transaction
+---@param target dynamodb.Table
+---@return string?
+local function stamp_time(self, target)
+  if target.stamps and not self.time then self.time = stamps.now(self.client) end
+  return self.time
+end
+
 --- Writes one item, as `Table:put`.
 ---@param target dynamodb.Table
 ---@param item table         with its key
@@ -113,7 +125,7 @@ function write_methods:put(target, item, options)
   check_table(self, target, "put")
   options = option_rules.check(options, PUT, "put")
   local keys = known_schema(self, target)
-  return keys and add_write(self, "put", write.put(target, item, options), options, keys)
+  return keys and add_write(self, "put", write.put(target, item, options, stamp_time(self, target)), options, keys)
 end
 
 --- Writes one item that must not be there yet, as `Table:create`.
@@ -126,7 +138,7 @@ function write_methods:create(target, item, options)
   options = option_rules.check(options, CREATE, "create")
   usage.check_type(item, "table", "item")
   local keys = known_schema(self, target)
-  return keys and add_write(self, "put", write.create(target, item), options, keys)
+  return keys and add_write(self, "put", write.create(target, item, stamp_time(self, target)), options, keys)
 end
 
 --- Changes one item, as `Table:update`.
@@ -138,7 +150,8 @@ end
 function write_methods:update(target, item_key, changes, options)
   check_table(self, target, "update")
   options = option_rules.check(options, CHANGE, "update")
-  return add_write(self, "update", write.update(target, item_key, changes, options), options)
+  local made = write.update(target, item_key, changes, options, stamp_time(self, target))
+  return add_write(self, "update", made, options)
 end
 
 --- Deletes one item, as `Table:delete`.
@@ -230,14 +243,16 @@ end
 ---@param kind "write"|"get"
 ---@param native userdata
 ---@param limits table    timeout, deadline
+---@param arn string?     of a table in it
 ---@return table? answer
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
-local function send(client, kind, native, limits)
+local function send(client, kind, native, limits, arn)
   local operation = kind == "write" and "TransactWriteItems" or "TransactGetItems"
   local body, message = native:body(client:now())
   if not body then usage.raise(message) end
-  local answer, err, meta = request.perform(client, operation, model.operations[operation], {}, limits, { body = body })
+  local answer, err, meta = request.perform(client, operation, model.operations[operation], {}, limits,
+    { body = body, arn = arn })
   if err and err.body then err.reasons = native:reasons(err.body) end
   -- A conflict may be with our own earlier attempt, of which nobody knows.
   if err and err.doubted and is_conflict(err) then err.ambiguous, err.retryable = true, false end
@@ -267,7 +282,7 @@ local function run_once(client, kind, f, options, limits)
   if self.err then return nil, self.err, nil, self end
   self.count = self.native:count()
   if self.count == 0 then return {}, nil, { attempts = 0, waited = 0 }, self end
-  local answer, err, meta = send(client, kind, self.native, limits)
+  local answer, err, meta = send(client, kind, self.native, limits, self.arn)
   return answer, err, meta, self
 end
 
@@ -407,7 +422,8 @@ function transaction.single(target, operation, made, options, capacity)
   local native = new_native(client, "write", token, capacity)
   local number, message = hand_over(client, native, name, made.params, nil)
   if not number then usage.raise(("%s: %s"):format(operation, message)) end
-  local answer, err, meta = send(client, "write", native, { timeout = options.timeout, deadline = options.deadline })
+  local limits = { timeout = options.timeout, deadline = options.deadline }
+  local answer, err, meta = send(client, "write", native, limits, target.name)
   if not answer then return nil, as_alone(err, operation) end
   made.applied()
   meta.capacity = meta.capacity and meta.capacity[1]

@@ -123,7 +123,7 @@ function versions.update(name, changes, current)
 end
 
 --- Is an item as an update under a version has left it? Only one that sets attributes to values can be told by them;
---- one that sets nothing but the version could be anybody's.
+--- one that sets nothing but the version could be anybody's. A default says only that the attribute is there.
 ---@param item table      as on the wire
 ---@param params table    of UpdateItem, as they were sent
 ---@return boolean
@@ -131,12 +131,19 @@ function versions.was_updated(item, params)
   local clause = params.UpdateExpression:match "^SET (.*)$"
   if not clause then return false end
   local found, wanted, count = {}, {}, 0
-  for assignment in (clause .. ", "):gmatch "(.-), " do
-    local alias, placeholder = assignment:match "^(#%d+) = (:%d+)$"
-    if not alias then return false end
-    local name = params.ExpressionAttributeNames[alias]
-    found[name], wanted[name] = item[name], params.ExpressionAttributeValues[placeholder]
-    count = count + 1
+  local names = params.ExpressionAttributeNames
+  local rest = clause:gsub("(#%d+) = if_not_exists%(%1, :%d+%)", function(alias)
+    if item[names[alias]] == nil then count = -math.huge end
+    return ""
+  end)
+  for assignment in rest:gmatch "[^,]+" do
+    local alias, placeholder = assignment:match "^ *(#%d+) = (:%d+)$"
+    if not alias and assignment ~= " " then return false end
+    if alias then
+      local name = names[alias]
+      found[name], wanted[name] = item[name], params.ExpressionAttributeValues[placeholder]
+      count = count + 1
+    end
   end
   return count > 1 and same_item(found, wanted)
 end

@@ -3,6 +3,7 @@
 local expression = require "dynamodb.expression"
 local expr = require "dynamodb.expression.operators"
 local key = require "dynamodb.key"
+local stamps = require "dynamodb.stamps"
 local usage = require "dynamodb.usage"
 local versions = require "dynamodb.versions"
 
@@ -78,13 +79,15 @@ end
 ---@param target dynamodb.Table
 ---@param item any
 ---@param options table    where, names, values
+---@param at string?       the time of its stamps; now
 ---@return dynamodb.Write
-function write.put(target, item, options)
+function write.put(target, item, options, at)
   key.check_item(item, target.schema, target.client.limits)
-  local params, condition, applied = { TableName = target.name, Item = item }, options.where, nothing
+  local stamped = stamps.put(target, item, at)
+  local params, condition, applied = { TableName = target.name, Item = stamped }, options.where, nothing
   if target.version then
     local next_version
-    params.Item, condition, next_version = versions.put(target.version, item, condition)
+    params.Item, condition, next_version = versions.put(target.version, stamped, condition)
     applied = moves(item, target.version, next_version)
   end
   finish(params, builder_for(target, options), condition)
@@ -93,13 +96,15 @@ end
 
 ---@param target dynamodb.Table    whose keys are known
 ---@param item any
+---@param at string?       the time of its stamps; now
 ---@return dynamodb.Write
-function write.create(target, item)
+function write.create(target, item, at)
   key.check_item(item, target.schema, target.client.limits)
-  local params, applied = { TableName = target.name, Item = item }, nothing
+  local stamped = stamps.create(target, item, at)
+  local params, applied = { TableName = target.name, Item = stamped }, nothing
   if target.version then
     local next_version
-    params.Item, next_version = versions.create(target.version, item)
+    params.Item, next_version = versions.create(target.version, stamped)
     applied = moves(item, target.version, next_version)
   end
   finish(params, builder_for(target, {}), expr.missing(target.schema.partition))
@@ -110,16 +115,18 @@ end
 ---@param given any        the key
 ---@param changes any
 ---@param options table    where, names, values, version
+---@param at string?       the time of its stamps; now
 ---@return dynamodb.Write
-function write.update(target, given, changes, options)
+function write.update(target, given, changes, options, at)
   local item_key, version = read_key(target, given, options)
+  changes = stamps.update(target, changes, at)
   local condition, current, next_version = options.where, nil, nil
   if target.version then
     condition, current = versions.condition(target.version, version, condition, "update")
     changes, next_version = versions.update(target.version, changes, current)
   end
   local builder = builder_for(target, options)
-  local text, safe = builder:update(changes, item_key)
+  local text, safe = builder:update(changes, item_key, stamps.beside(target, at))
   local params = finish({ TableName = target.name, Key = item_key, UpdateExpression = text }, builder, condition)
   -- Under a version that it moves on, even an ADD cannot be applied twice.
   local has_version = given[target.version] ~= nil

@@ -42,6 +42,37 @@ static void signs_with_keys_of_any_length (Digest *d) {
   hmac_close(&h);
 }
 
+static void hashes_names (void) {
+  unsigned char out[DIGEST_SHA1_SIZE];
+  char hex[2 * DIGEST_SHA1_SIZE];
+  CHECK(digest_sha1("abc", 3, out));
+  digest_hex(out, sizeof out, hex);
+  CHECK(memcmp(hex, "a9993e364706816aba3e25717850c26c9cd0d89d", sizeof hex) == 0);
+}
+
+/* A key of no use, made for this test. That its signatures are right is proven by spec/credentials/login_spec.lua. */
+static const char p256[] = "-----BEGIN EC PRIVATE KEY-----\n"
+                           "MHcCAQEEIE21UQ0FGq4cWAWtr7UD8H9bQMOkSkvYtTuWiZQcl5dNoAoGCCqGSM49\n"
+                           "AwEHoUQDQgAEyb4WbApiSF39/D2jT0Z860m1fJRX8PYEEQ3nSFFaAVMx2IQQ57hL\n"
+                           "ZKphM9qrGYUezCcMGS0BF4NQd/JsODmVaw==\n"
+                           "-----END EC PRIVATE KEY-----\n";
+static const char p384[] = "-----BEGIN EC PRIVATE KEY-----\n"
+                           "MIGkAgEBBDDqSxeD1CNqEssX0K4IMaSFADSIgzNUImvDFv1S9hdwW3B0SHPcDqaZ\n"
+                           "XuqNsfJToOigBwYFK4EEACKhZANiAASIFqO9Xpy7DvPjQVswE9gd8HJepdjQx07A\n"
+                           "YrDNhnSzoKLeAl8OlD0PrvCWe5MIRo7/7Dp2CZbZHVTV/+xAffcqFSQ0kc4o6wsG\n"
+                           "OE9i5jvTLI9EcrF73RX8/j39Fg7bwNw=\n"
+                           "-----END EC PRIVATE KEY-----\n";
+
+static void signs_es256_with_its_curve_alone (void) {
+  Es256 a, b;
+  CHECK(es256_sign(p256, sizeof p256 - 1, "x", 1, &a) == NULL);
+  CHECK(es256_sign(p256, sizeof p256 - 1, "x", 1, &b) == NULL);
+  CHECK(memcmp(a.x, b.x, sizeof a.x) == 0 && memcmp(a.y, b.y, sizeof a.y) == 0);
+  CHECK(strcmp(es256_sign(p384, sizeof p384 - 1, "x", 1, &a), "not a key on the curve P-256") == 0);
+  CHECK(strcmp(es256_sign("junk", 4, "x", 1, &a), "not a private key in PEM") == 0);
+  CHECK(strcmp(es256_sign("", 0, "x", 1, &a), "not a private key in PEM") == 0);
+}
+
 static void is_closed_twice_and_refuses_then (Digest *d) {
   unsigned char out[DIGEST_SIZE];
   Hmac h;
@@ -59,6 +90,8 @@ int main (void) {
   digest_open(&d);
   hashes(&d);
   signs_with_keys_of_any_length(&d);
+  hashes_names();
+  signs_es256_with_its_curve_alone();
   is_closed_twice_and_refuses_then(&d);
   digest_wipe(secret, sizeof secret);
   CHECK(memcmp(secret, "\0\0\0\0\0\0", sizeof secret) == 0);

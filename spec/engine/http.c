@@ -264,8 +264,17 @@ static void test_requests (void) {
   CHECK(strncmp(write_request(&out, "HEAD", "", 1), "body: ", 6) == 0);
   CHECK(strncmp(write_request(&out, "GET /", "", 0), "method: ", 8) == 0);
   static const char *const heads[] = {
-    "X: a\nY: b\r\n", "X: a\rb\r\n", "X: \1\r\n", "\r\n", "X: a", " folded\r\n", "X : a\r\n", "Host: a\r\nhost: b\r\n",
-    "Content-Length: 3\r\n", "Content-Length: 2\r\nContent-Length: 2\r\n", "Expect: 100-continue\r\n",
+    "X: a\nY: b\r\n",
+    "X: a\rb\r\n",
+    "X: \1\r\n",
+    "\r\n",
+    "X: a",
+    " folded\r\n",
+    "X : a\r\n",
+    "Host: a\r\nhost: b\r\n",
+    "Content-Length: 3\r\n",
+    "Content-Length: 2\r\nContent-Length: 2\r\n",
+    "Expect: 100-continue\r\n",
     "Transfer-Encoding: chunked\r\n",
   };
   for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {

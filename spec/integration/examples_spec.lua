@@ -52,12 +52,47 @@ describe("examples/", function()
     return output
   end
 
+  it("whoami.lua runs", function()
+    local code, output = process.run { process.lua, "examples/whoami.lua", env = {
+      AWS_REGION = "eu-west-1", AWS_ACCESS_KEY_ID = "AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY = "hunter22hunter22",
+    } }
+    assert.equal(0, code)
+    assert.matches("region       eu-west-1 (AWS_REGION)", output, 1, true)
+    assert.matches("************MPLE (the environment)", output, 1, true)
+    assert.is_nil(output:find("hunter22", 1, true))
+  end)
+
   it("batch.lua runs", function()
     local output = start("examples/batch.lua", table_name)
     assert.matches("250 users written in %d+ requests", output)
     assert.matches("3%s+User 250\n4%s+no such user", output)
     assert.matches("250 users deleted", output)
     assert.same({}, assert(db:call("Scan", { TableName = table_name })).Items)
+  end)
+
+  it("orders.lua runs", function()
+    local output = start "examples/orders.lua"
+    assert.matches("ada has 40 open orders on 4 pages, from 0160 to 0004", output, 1, true)
+    assert.matches("ada 200, charles 400, changed by a letter 400, a limit of -1 400", output, 1, true)
+    assert.matches("open, newest first: 45 orders on 4 pages, from 0160", output, 1, true)
+    assert.matches("shipped, oldest first: 74 orders on 5 pages, from 0022 to 1004", output, 1, true)
+  end)
+
+  it("parallel_scan.lua runs", function()
+    local output = start "examples/parallel_scan.lua"
+    assert.matches("2000 items, counted in 8 segments", output, 1, true)
+    assert.equal(3, select(2, output:gsub("%d+ items in %d+ pages\n", "")))
+    assert.matches("2000 different items in all", output, 1, true)
+    assert.matches("2000 items in the segments, one by one", output, 1, true)
+  end)
+
+  it("query.lua runs", function()
+    local output = start "examples/query.lua"
+    assert.matches("the cursor goes on at 31", output, 1, true)
+    assert.matches("8 messages given out, 120 read", output, 1, true)
+    assert.matches("ada's latest at 120: nil; hydrated: message 120", output, 1, true)
+    assert.matches("with a cursor of another room: InvalidCursor", output, 1, true)
+    assert.matches("resume     after message 100: DeadlineExceeded", output, 1, true)
   end)
 
   it("transfer.lua runs", function()

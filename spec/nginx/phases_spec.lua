@@ -62,7 +62,9 @@ end
 
 describe("in nginx's phase", function()
   if not engine.endpoint or not nginx.is_there() then
-    return it("needs an engine and nginx", function() pending "run through tools/engine.sh, with libnginx-mod-http-lua" end)
+    return it("needs an engine and nginx", function()
+      pending "no engine, or no nginx: run through tools/engine.sh, with libnginx-mod-http-lua"
+    end)
   end
 
   for _, scheme in ipairs { "http", "https" } do
@@ -70,7 +72,6 @@ describe("in nginx's phase", function()
       local running, proxy = {}, nil
 
       setup(function()
-        local endpoint = engine.endpoint
         proxy = scheme == "https" and start_tls()
         local endpoint = proxy and "https://localhost:" .. proxy.port or engine.endpoint
         for phase in pairs(HANDLERS) do running[phase] = start(phase, scheme, endpoint) end

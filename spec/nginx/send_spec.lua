@@ -17,7 +17,7 @@ describe("nginx's runtime", function()
     return it("needs nginx", function() pending "libnginx-mod-http-lua is not installed" end)
   end
 
-  for _, name in ipairs { "send", "tasks" } do
-    it("does what spec/nginx/inside/" .. name .. ".lua says", function() run("spec/nginx/inside/" .. name .. ".lua") end)
+  for _, file in ipairs { "spec/nginx/inside/send.lua", "spec/nginx/inside/tasks.lua" } do
+    it("does what " .. file .. " says", function() run(file) end)
   end
 end)

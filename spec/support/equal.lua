@@ -36,7 +36,7 @@ end
 ---@param b any
 ---@return boolean
 function same(a, b)
-  if math_type(a) ~= math_type(b) then return false end
+  if type(a) ~= type(b) or math_type(a) ~= math_type(b) then return false end
   if type(a) == "userdata" then
     if core.kind(a) ~= core.kind(b) then return false end
     return core.kind(a) == nil and a == b or core.key(a) == core.key(b) and tostring(a) == tostring(b)

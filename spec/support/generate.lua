@@ -104,6 +104,53 @@ function Generator:value(depth)
   return kind == 7 and self:list(depth, width) or self:map(depth, width)
 end
 
+--- A copy of a value with a few changes in it: members changed, added and taken away, here or further inside.
+function Generator:changed(value, depth)
+  local mt = getmetatable(value)
+  if type(value) ~= "table" or self:below(8) == 1 then return self:value(depth) end
+  local copy, keys = setmetatable({}, mt), {}
+  for key, member in pairs(value) do
+    copy[key] = member
+    keys[#keys + 1] = key
+  end
+  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+  if mt == core.set_mt then
+    for _ = 1, self:below(3) - 1 do table.remove(copy) end
+    if #copy == 0 or self:below(2) == 1 then return self:set_like(copy) end
+    return copy
+  end
+  for _ = 1, self:below(3) do
+    local kind, key = self:below(4), keys[1] and self:pick(keys)
+    if mt == core.list_mt and (kind == 1 or not key) then
+      copy[#copy + 1] = self:value(depth - 1)
+    elseif kind == 1 or not key then
+      copy[self:string()] = self:value(depth - 1)
+    elseif kind == 2 then
+      if mt == core.list_mt then table.remove(copy) else copy[key] = nil end
+    elseif copy[key] ~= nil then
+      copy[key] = self:changed(copy[key], depth - 1)
+    end
+  end
+  return copy
+end
+
+--- The set with elements added that are like those it has; one that is empty gets any.
+function Generator:set_like(set)
+  local kind = set[1] ~= nil and core.key(set[1]):sub(1, 1)
+  for _ = 1, 20 do
+    local other = self:set()
+    if not kind or core.key(other[1]):sub(1, 1) == kind then
+      local there = {}
+      for _, element in ipairs(set) do there[core.key(element)] = true end
+      for _, element in ipairs(other) do
+        if not there[core.key(element)] then set[#set + 1] = element end
+      end
+      return set
+    end
+  end
+  return set
+end
+
 --- The members of `value` under the keys from `first` to `last`; elements of lists move up.
 local function part(value, keys, first, last)
   local out = setmetatable({}, getmetatable(value))

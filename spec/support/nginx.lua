@@ -71,8 +71,8 @@ function nginx.is_there()
 end
 
 --- Starts one.
----@param options table    main, http, server: directives; workers = 1 (with a master) or none: one process; listen: more
----                        words of that directive; level = "warn" of the log; env: of the process
+---@param options table    main, http, server: directives; workers = 1 (with a master) or none: one process; listen:
+---                        more words of that directive; level = "warn" of the log; env: of the process
 ---@return table           with `host`, `port`, `pid` of the master or only process
 function nginx.start(options)
   local directory = process.temporary_directory()
@@ -100,6 +100,10 @@ function nginx_methods:configure(options)
     connections = options.connections or 1024, main = options.main or "", http = options.http or "",
     server = options.server or "", listen = options.listen or "",
   }
+  -- What the spec wrote may name the directory.
+  for _, name in ipairs { "main", "http", "server" } do
+    values[name] = values[name]:gsub("%$directory", self.directory)
+  end
   write(self.directory .. "/nginx.conf", (CONFIG:gsub("%$(%l+)", values)))
 end
 
@@ -161,12 +165,10 @@ end
 --- Waits until the spec files inside have ended, and fails with their output if one of them has failed.
 ---@param seconds number
 function nginx_methods:assert_passed(seconds)
-  local passed, failed = process.await(seconds, function()
-    local counts = { self.child:output():match "\npassed=(%d+) failed=(%d+)" }
-    return counts[1] and counts or not self.child:alive() and {}
-  end), nil
-  passed, failed = (passed or {})[1], (passed or {})[2]
-  if tonumber(passed or 0) > 0 and failed == "0" then return end
+  local passed = process.await(seconds, function()
+    return self.child:output():match "\npassed=%d+ failed=%d+" or not self.child:alive() and "nothing: nginx ended"
+  end)
+  if passed and passed:find "passed=[1-9]%d* failed=0$" then return end
   error(("inside nginx:\n%s\n%s"):format(self.child:output(), self:log():sub(-2000)), 2)
 end
 

@@ -106,12 +106,24 @@ function Connection:read_request()
   local body = self:take(length)
   local shown = #body <= 65536 and body or (body:sub(1, 64) .. "…" .. body:sub(-64))
   record { kind = "request", connection = self.number, head = head, body = shown, size = #body }
-  return true
+  return head
 end
 
 local steps = {}
 
 function steps.read(c) return c:read_request() end
+
+--- Answers requests by what they ask for, until the client leaves.
+function steps.route(c, step)
+  while true do
+    local head = c:read_request()
+    if not head then return false end
+    local method, path = head:match "^(%S+) (%S+)"
+    local host = head:lower():match "\r\nhost: *(%S+)"
+    local list = step[2][("%s %s%s"):format(method, host, path)]
+    if not c:write(list and (#list > 1 and table.remove(list, 1) or list[1]) or step.otherwise) then return false end
+  end
+end
 
 function steps.read_bytes(c, step)
   while c.buffered < step[2] do

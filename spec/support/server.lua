@@ -9,6 +9,8 @@
 --- A script is a list of steps; after the last one the connection is closed:
 ---   { "read" }                         read and record one request, with its body; ends the script at the stream's end
 ---   { "read_bytes", n }                read and record n bytes
+---   { "route", { ["GET host/path"] = { bytes, … } }, otherwise = bytes }   answer each request by what it asks for; of
+---                                      several answers the next one each time, the last one for good
 ---   { "send", bytes }                  { "send_many", bytes, times }
 ---   { "trickle", bytes, every = s, size = 1 }     some bytes at a time, with pauses
 ---   { "sip", every = s, size = n, times = n }     read slowly

@@ -12,7 +12,7 @@ local SETTINGS = {
   types = true, indexes = true, billing = true, stream = true, ttl = true, tags = true, deletion_protection = true,
   table_class = true, encryption = true, raw = true,
 }
-local WHOLE = { name = true, partition = true, sort = true, version = true, retry_ambiguous = true }
+local WHOLE = { name = true, partition = true, sort = true, version = true, stamps = true, retry_ambiguous = true }
 for name in pairs(SETTINGS) do WHOLE[name] = true end
 
 -- Source: StreamViewType and TableClass in DynamoDB's API reference.
@@ -42,7 +42,7 @@ local CLASSES = { STANDARD = true, STANDARD_INFREQUENT_ACCESS = true }
 ---@field encryption string|boolean|nil          a KMS key (id, ARN, alias); true: AWS's key in this account; false: the
 ---                                    one that is DynamoDB's own
 ---@field raw table?                   members of CreateTable (in `alter`, of UpdateTable) as DynamoDB has them
----@field version string?              as for `db:table`; also retry_ambiguous
+---@field version string?              as for `db:table`; also stamps, retry_ambiguous
 
 local function is_count(value)
   return type(value) == "number" and value >= 1 and value == math.floor(value)

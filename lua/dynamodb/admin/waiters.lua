@@ -2,10 +2,10 @@
 ---
 --- They look again after a delay that grows from 0.2 seconds to 10; the AWS SDKs wait 20 seconds from the start, which
 --- is long for an engine on the same machine, and for most changes of a table.
-local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
 local goals = require "dynamodb.admin.goals"
 local option_rules = require "dynamodb.options"
+local random = require "dynamodb.random"
 local usage = require "dynamodb.usage"
 
 local waiters = {}
@@ -25,15 +25,6 @@ function waiters.deadline(client, options)
   return math.min(client:now() + timeout, options.deadline or math.huge)
 end
 
---- A number from 0 to 1.
----@param client dynamodb.Client
----@return number
-local function random(client)
-  if client.random then return client.random() end
-  local high, low = core.random(2):byte(1, 2)
-  return (high * 256 + low) / 65535
-end
-
 ---@class dynamodb.Pauses    delays that grow
 ---@field client dynamodb.Client
 ---@field deadline number?
@@ -45,7 +36,7 @@ local pause_mt = { __index = pause_methods }
 ---@private
 ---@return boolean    false when there is no time left for another look
 function pause_methods:sleep()
-  local wait = self.delay * (0.75 + random(self.client) / 2)
+  local wait = self.delay * (0.75 + (self.client.random or random)() / 2)
   self.delay = math.min(self.delay * FACTOR, LONGEST)
   if self.deadline then
     local left = self.deadline - self.client:now()

@@ -73,6 +73,7 @@ end
 function report.finish(sender)
   local sum = account(sender)
   sender.engine:close()
+  if sender.explained and sender.cause == nil then return sum, sender.explained end
   if sum.failed == 0 and sum.unprocessed == 0 and sender.cause == nil then return sum end
   local cause = sender.cause
   if cause == nil then cause = sender.last_error end

@@ -64,6 +64,7 @@ end
 ---@field proven boolean          have those of the last renewal been accepted?
 ---@field refused table[]         what could not be added
 ---@field cause any               what ended it
+---@field explained dynamodb.Error?    its requests were not sent: db:explain shows them
 local sender_methods = {}
 local sender_mt = { __index = sender_methods }
 
@@ -231,6 +232,9 @@ local function give_back(self, id)
   self.engine:done(id, { class = "transient", code = "Interrupted", message = "it was left" }, self.runtime:now())
 end
 
+-- What a request that is only explained is taken to be answered with, so that the others follow.
+local EXPLAINED = { BatchWriteItem = '{"UnprocessedItems":{}}', BatchGetItem = '{"Responses":{},"UnprocessedKeys":{}}' }
+
 --- One request, there and back.
 ---@param id integer
 ---@param body string
@@ -241,12 +245,15 @@ function sender_methods:exchange(id, body, helper)
   if helper then helper.id = id end
   local ok, reply, err = pcall(self.client.perform, self.client, self.operation, {},
     { deadline = self.options.deadline },
-    { body = body, raw = true, max_attempts = 1, resend = true, repeatable = true })
+    { body = body, arn = self.tables[1].name, raw = true, max_attempts = 1, resend = true, repeatable = true })
   if helper and helper.lost then return end
   if helper then helper.id = nil end
   if not ok then
     self:interrupt(reply) -- a hook of the program's raised it, or the runtime was closed
     return give_back(self, id)
+  end
+  if err and err.code == "Explained" then
+    self.explained, reply, err = err, EXPLAINED[self.operation], nil
   end
   self.under_way = self.under_way - 1
   local outcome = err and self:outcome_of(err, renewals) or { body = reply }

@@ -2,18 +2,16 @@
 ---
 --- A provider is an object with `place` (for messages) and `get(runtime, deadline)` -> credentials; nil alone means
 --- "not here, look further", nil and an error stops the chain: a source that is configured but broken must not be
---- passed over. One that can get others has `invalidate(credentials)` -> true, called when the service refuses them as
---- expired.
-local errors = require "dynamodb.error"
-local environment = require "dynamodb.credentials.environment"
+--- passed over. `is_fixed`: it has only these; `is_plain`: what it gives is used only as long as it is valid.
+local failure = require "dynamodb.credentials.failure"
 
 local chain_methods = {}
 local chain_mt = { __name = "dynamodb.credentials.chain", __index = chain_methods }
 
----@param snapshot table<string, string>    the environment
+---@param providers table[]
 ---@return table provider
-local function new(snapshot)
-  return setmetatable({ providers = { environment.new(snapshot) } }, chain_mt)
+local function new(providers)
+  return setmetatable({ providers = providers }, chain_mt)
 end
 
 --- The first credentials found. The provider that had them is the only one asked from then on.
@@ -28,23 +26,12 @@ function chain_methods:get(runtime, deadline)
     local credentials, err = provider:get(runtime, deadline)
     if err then return nil, err end
     if credentials then
-      self.winner = provider
+      self.winner, self.is_fixed, self.is_plain = provider, provider.is_fixed, provider.is_plain
       return credentials
     end
     places[#places + 1] = provider.place
   end
-  return nil, errors.new {
-    code = "CredentialsError",
-    message = "no AWS credentials; searched: " .. table.concat(places, ", "),
-  }
-end
-
---- The service refuses these credentials as expired: are there others to be had?
----@param credentials dynamodb.Credentials
----@return boolean
-function chain_methods:invalidate(credentials)
-  local winner = self.winner
-  return winner ~= nil and winner.invalidate ~= nil and winner:invalidate(credentials)
+  return failure("no AWS credentials; searched: " .. table.concat(places, ", "))
 end
 
 return { new = new }

@@ -1,10 +1,12 @@
 --- Credentials from the AWS_* environment, as it was at connect.
 --- Source: AWS SDKs and Tools Reference Guide, "AWS access keys"; AWS_SECURITY_TOKEN is the old name of the token.
-local errors = require "dynamodb.error"
+local failure = require "dynamodb.credentials.failure"
 local static = require "dynamodb.credentials.static"
+local time = require "dynamodb.time"
 
 local environment_methods = {
   place = "the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)",
+  is_fixed = true,
 }
 local environment_mt = { __name = "dynamodb.credentials.environment", __index = environment_methods }
 
@@ -28,10 +30,12 @@ function environment_methods:get()
     session_token = environment.AWS_SESSION_TOKEN or environment.AWS_SECURITY_TOKEN,
     account_id = environment.AWS_ACCOUNT_ID,
   }
-  local message = static.problem(given)
-  if message then
-    return nil, errors.new { code = "CredentialsError", message = "the environment's AWS credentials: " .. message }
+  local message, expiration = static.problem(given), environment.AWS_CREDENTIAL_EXPIRATION
+  if expiration then
+    given.expires = time.parse(expiration)
+    if not given.expires then message = message or "AWS_CREDENTIAL_EXPIRATION is not a point in time" end
   end
+  if message then return failure("the environment's AWS credentials: " .. message) end
   self.credentials = static.copy(given, "the environment")
   return self.credentials
 end

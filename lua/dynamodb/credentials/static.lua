@@ -1,7 +1,7 @@
---- Credentials that the program gives itself.
+--- Credentials that somebody wrote down: in the program, or in a profile.
 local usage = require "dynamodb.usage"
 
-local static_methods = {}
+local static_methods = { is_fixed = true }
 local static_mt = { __name = "dynamodb.credentials.static", __index = static_methods }
 
 ---@class dynamodb.Credentials
@@ -53,9 +53,10 @@ local function copy(given, source)
 end
 
 ---@param given dynamodb.Credentials    already checked by `problem`
+---@param source string?                "the options of connect" if nil
 ---@return table provider
-local function new(given)
-  return setmetatable({ credentials = copy(given, "the options of connect") }, static_mt)
+local function new(given, source)
+  return setmetatable({ credentials = copy(given, source or "the options of connect"), place = source }, static_mt)
 end
 
 ---@return dynamodb.Credentials

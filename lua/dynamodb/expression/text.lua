@@ -233,4 +233,19 @@ function text.check_targets(builder, source, where, protected)
   end
 end
 
+--- An update as it is sent, with further assignments in its SET clause, or with one.
+---@param written string
+---@param clause string    "SET …"
+---@return string
+function text.with_set(written, clause)
+  local tokens = core.expression_tokens(written, "update")
+  for i = 1, #tokens, 3 do
+    local at = tokens[i + 2]
+    if tokens[i] == "keyword" and tokens[i + 1] == "SET" then
+      return written:sub(1, at - 1) .. clause .. "," .. written:sub(at + #"SET")
+    end
+  end
+  return clause .. " " .. written
+end
+
 return text

@@ -5,13 +5,13 @@ local core = require "dynamodb.core"
 local extension = require "dynamodb.lambda.extension"
 local fault = require "dynamodb.lambda.fault"
 local handlers = require "dynamodb.lambda.handler"
-local invocations = require "dynamodb.invocation"
 local logs = require "dynamodb.lambda.log"
 local system = require "dynamodb.system"
 local workers = require "dynamodb.lambda.workers"
 
 local PATH = "/2018-06-01/runtime/"
 local JSON = "Content-Type: application/json\r\n"
+local TRACE, DEADLINE = "_X_AMZN_TRACE_ID", require("dynamodb.invocation").DEADLINE -- in the environment
 
 local PATIENCE = 6   -- attempts to get the next event
 local PAUSE = 0.1    -- seconds after the first one that failed, doubled after each further one
@@ -164,8 +164,8 @@ local function run(self, invocation)
   local ctx, it = contexts.new(invocation, {
     api = self.api, log = self.log, response_path = path .. "/response", response_headers = headers,
   })
-  system.setenv(invocations.TRACE, invocation.trace_id)
-  system.setenv(invocations.DEADLINE, ctx.deadline and invocation.deadline_ms)
+  system.setenv(TRACE, invocation.trace_id)
+  system.setenv(DEADLINE, ctx.deadline and invocation.deadline_ms)
   local ok, result
   if not it then
     ok, result = xpcall(work, fault.capture, self, invocation, ctx)
@@ -178,8 +178,8 @@ local function run(self, invocation)
     send_result(self, ctx, path, headers, result)
   end
   run_deferred(ctx)
-  system.setenv(invocations.TRACE)
-  system.setenv(invocations.DEADLINE)
+  system.setenv(TRACE)
+  system.setenv(DEADLINE)
   io.stdout:flush()
 end
 

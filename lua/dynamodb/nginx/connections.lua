@@ -2,11 +2,13 @@
 --- requests is in the pool's name.
 local clock = require "dynamodb.nginx.clock"
 local errors = require "dynamodb.error"
+local ffi = require "ffi"
 local tasks = require "dynamodb.nginx.tasks"
 local usage = require "dynamodb.usage"
 
 local milliseconds, now, patience = clock.milliseconds, clock.now, clock.patience
 local tcp = ngx.socket.tcp
+local last_message = require("resty.core.base").get_errmsg_ptr()
 
 local MAX_AGE = 600          -- seconds that a connection is used: names may lead elsewhere by then
 local MAX_IDLE = 50          -- seconds that it rests; the service closes it after 60
@@ -16,6 +18,7 @@ local connections_methods = {}
 local connections_mt = { __name = "dynamodb.nginx.connections", __index = connections_methods }
 
 ---@class dynamodb.nginx.Peer
+---@field host string           as this, `given_port` and `given_scheme` stood in the request
 ---@field scheme "http"|"https"
 ---@field address string        what nginx connects to
 ---@field port integer
@@ -63,6 +66,7 @@ local function new_peer(self, request, key)
   if host:find(":", 1, true) and not host:find("^%[") then host = "[" .. host .. "]" end
   local by_address = is_address(host)
   local peer = {
+    host = request.host, given_port = request.port, given_scheme = request.scheme,
     scheme = scheme,
     -- nginx reads no hosts file. Source: RFC 6761, "localhost." is the loopback address.
     address = host == "localhost" and "127.0.0.1" or host,
@@ -93,8 +97,13 @@ end
 ---@param request dynamodb.Request
 ---@return dynamodb.nginx.Peer
 function connections_methods:peer(request)
-  local key = (request.scheme or "https") .. "|" .. tostring(request.host) .. "|" .. tostring(request.port)
-  local peer = self.peers[key] or new_peer(self, request, key)
+  local host, port, scheme = request.host, request.port, request.scheme
+  local peer = self.last -- mostly it is the one of before
+  if not peer or peer.host ~= host or peer.given_port ~= port or peer.given_scheme ~= scheme then
+    local key = ("%s|%s|%s"):format(scheme, host, port)
+    peer = self.peers[key] or new_peer(self, request, key)
+    self.last = peer
+  end
   if peer.generation ~= self.generation or now() >= peer.expires then renew(self, peer) end
   return peer
 end
@@ -117,7 +126,7 @@ end
 
 --- Opens the TCP connection.
 local function connect(sock, peer, seconds, options)
-  ngx.update_time() -- nginx's timers begin when it last looked at the clock
+  ngx.update_time() -- a timer begins when nginx last looked at the clock
   if not peer.is_name then return sock:connect(peer.address, peer.port, options) end
   -- A name server that does not answer would be waited for as long as nginx's resolver_timeout says.
   local in_time, ok, problem = tasks.within(seconds, function()
@@ -131,20 +140,22 @@ local TRUST = "; in nginx, authorities are those of lua_ssl_trusted_certificate 
   .. "lua_ssl_verify_depth (1): set, for example, \"lua_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt; "
   .. "lua_ssl_verify_depth 5;\" in the http block of nginx.conf"
 
--- What sslhandshake says for other reasons than the certificate; a number before it may be an older failure's.
+-- What OpenSSL says of a certificate whose authority is not known.
+local UNTRUSTED = { "issuer", "first certificate", "self.signed", "chain too long" }
+
+-- What sslhandshake says for other reasons than the certificate.
 local NOT_THE_CERTIFICATE = { ["handshake failed"] = true, closed = true, ["connection reset by peer"] = true }
 
 local function handshake_failure(peer, problem)
-  local text = problem:gsub("^%d+: ", "")
-  if NOT_THE_CERTIFICATE[text] or problem == text and text ~= "certificate host mismatch" then
-    return failure("ConnectionError", ("TLS with %s:%d: %s"):format(peer.address, peer.port, text))
+  if NOT_THE_CERTIFICATE[problem] then
+    return failure("ConnectionError", ("TLS with %s:%d: %s"):format(peer.address, peer.port, problem))
+  elseif problem == "certificate host mismatch" then
+    return failure("CertificateError", ("the certificate is for another name than %s"):format(peer.server_name))
   end
-  if text:find("issuer", 1, true) or text:find("self.signed") or text:find("too long", 1, true) then
-    text = text .. TRUST
-  elseif text == "certificate host mismatch" then
-    text = ("the certificate is for another name than %s"):format(peer.server_name)
+  for _, pattern in ipairs(UNTRUSTED) do
+    if problem:find(pattern) then return failure("CertificateError", problem .. TRUST) end
   end
-  return failure("CertificateError", text)
+  return failure("CertificateError", problem)
 end
 
 --- What nginx cannot do for TLS, before a connection is made.
@@ -158,14 +169,28 @@ local function tls_problem(self, peer)
   end
 end
 
+--- A handshake that ends at once, as between neighbours, and fails makes lua-resty-core 0.1.25 raise, or even report
+--- success to who passes `false` for the session: hence never `false`, and what was wrong is read where it left it.
+---@return cdata? session
+---@return string? problem
+local function shake_hands(sock, ...)
+  local ok, session, problem = pcall(sock.sslhandshake, sock, ...)
+  if ok and not problem then return session end
+  if not ok then
+    if last_message[0] == nil then error(session, 0) end
+    problem = ffi.string(last_message[0])
+  end
+  return nil, (problem:gsub("^%d+: ", "")) -- that number may be an older failure's
+end
+
 local function handshake(self, sock, peer, by_deadline)
-  local session, problem = sock:sslhandshake(peer.session, peer.server_name, self.verify)
+  local session, problem = shake_hands(sock, peer.session, peer.server_name, self.verify)
   if not problem then
     peer.session = session
     return true
   end
   peer.session = nil
-  if problem:find "timeout$" then return timed_out(by_deadline) end
+  if problem == "timeout" then return timed_out(by_deadline) end
   return handshake_failure(peer, problem)
 end
 

@@ -21,10 +21,8 @@ local function pack(...) return { n = select("#", ...), ... } end
 ---@param seconds number
 function tasks.sleep(seconds)
   local due = now() + seconds
-  repeat
-    ngx.update_time() -- a timer begins when nginx last looked at the clock
-    ngx.sleep(math.max(due - now(), TICK))
-  until now() >= due
+  -- A timer begins when nginx last looked at the clock, so that it may end too early.
+  repeat ngx.sleep(math.max(due - now(), TICK)) until now() >= due
 end
 
 local EXPIRED = {} -- what the clock's thread returns
@@ -42,7 +40,7 @@ end
 ---@return any ...    what it returned
 function tasks.within(seconds, f, ...)
   local work = spawn(f, ...)
-  ngx.update_time()
+  ngx.update_time() -- a timer begins when nginx last looked at the clock
   local alarm = spawn(ring, math.max(seconds, TICK))
   local ended = pack(wait(work, alarm))
   if ended[2] == EXPIRED then

@@ -15,7 +15,7 @@ local function hydrate(stream, page)
     if own.sort then keys[i][own.sort] = entry[own.sort] end
   end
   local found, err, report = plan.table:get_all(keys, {
-    attributes = options.attributes, consistent = options.consistent, deadline = stream.deadline,
+    attributes = options.attributes, consistent = options.consistent, deadline = stream.deadline, rcu = options.rcu,
   })
   if not found then return nil, err end
   local items, positions = {}, {}

@@ -53,7 +53,9 @@ local function check_part(part, name, schema, limits)
     if part.op == "begins_with" and own == "N" then
       usage.raise(("keys.%s: begins_with applies to strings and binaries, not to numbers"):format(name))
     end
-    part[i] = core.unmarshal_value(core.marshal_value(value))
+    local ok, json = pcall(core.marshal_value, value)
+    if not ok then usage.raise(("keys.%s%s"):format(name, (tostring(json):gsub("^Value", "")))) end
+    part[i] = core.unmarshal_value(json)
   end
 end
 

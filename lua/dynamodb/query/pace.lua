@@ -39,10 +39,13 @@ end
 
 --- Tells what a request cost.
 ---@param charged number
----@param capacity table?    ConsumedCapacity; nil if it failed
----@param scanned integer
-function pace_methods:leave(charged, capacity, scanned)
-  local consumed = capacity and tonumber(capacity.CapacityUnits) or 0
+---@param page dynamodb.QueryPage?    nil if it failed
+function pace_methods:leave(charged, page)
+  local consumed, scanned = 0, 0
+  if page then
+    consumed = (page.capacity and tonumber(page.capacity.CapacityUnits) or 0) + (page.hydrated or 0)
+    scanned = page.scanned
+  end
   self.bucket:settle(charged, consumed)
   if scanned > 0 and consumed > 0 then self.per_item = consumed / scanned end
 end

@@ -41,8 +41,8 @@ local function request_limit(pager)
   return limit
 end
 
---- Fetches the next page, now.
-local function fetch(pager)
+--- One request for the next page, and what belongs to it.
+local function read(pager)
   local stream = pager.stream
   local pace, deadline, limit = stream.pace, stream.deadline, request_limit(pager)
   local charged, err
@@ -50,23 +50,36 @@ local function fetch(pager)
     charged, err = pace:enter(stream.runtime, limit, deadline)
     if not charged then return nil, err end
   end
-  local page
+  local page, full
   page, err = stream.plan:fetch(pager.from, pager.segment, limit, { deadline = deadline })
-  if pace then pace:leave(charged, page and page.capacity, page and page.scanned or 0) end
-  if page and stream.options.hydrate then page, err = hydrate(stream, page) end
+  full = page
+  if page and stream.options.hydrate then full, err = hydrate(stream, page) end
+  if pace then pace:leave(charged, page) end
+  return full, err
+end
+
+--- Fetches the next page, now.
+local function fetch(pager)
+  local stream = pager.stream
+  stream.pages = stream.pages + 1
+  local page, err = read(pager)
+  if not page then stream.pages = stream.pages - 1 end
   return page, err
 end
 
 --- Starts fetching the next page, if there may be one and nobody does already.
 function pager_methods:look_ahead()
   local stream = self.stream
+  local limit, max_pages = stream.options.limit, stream.options.max_pages
   if self.ahead or self.exhausted or not stream.prefetches then return end
-  if stream.options.limit and not stream.plan.filtered and self.asked >= stream.options.limit then return end
+  if limit and not stream.plan.filtered and self.asked >= limit then return end
+  if max_pages and stream.pages >= max_pages then return end
   local ahead = {}
   self.ahead = ahead
   ahead.task = stream.runtime:spawn(function()
-    ahead.page, ahead.err = fetch(self)
-    ahead.ready = true
+    local ok, page, err = pcall(fetch, self)
+    ahead.page, ahead.err, ahead.ready = ok and page or nil, err, true
+    if not ok then error(page, 0) end
   end)
 end
 
@@ -90,7 +103,8 @@ end
 function pager_methods:take()
   if self.exhausted then return nil end
   local page, err = take_ahead(self)
-  if not page and not err then page, err = fetch(self) end
+  if not page and not err and not self.exhausted then page, err = fetch(self) end
+  if self.exhausted then return nil end -- another task has closed the query meanwhile
   if not page then return nil, err end
   self.from, self.exhausted = page.last, page.last == nil
   self.asked = self.asked + page.scanned

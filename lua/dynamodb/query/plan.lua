@@ -133,6 +133,10 @@ local function new(query, limits)
       ReturnConsumedCapacity = options.rcu and "TOTAL" or option_rules.capacity(client, options),
     },
   }, plan_mt)
+  -- Source: ConsistentRead of Query in the API reference.
+  if options.consistent and index.kind == "global" and not options.hydrate then
+    usage.raise(("consistent: %s is a global index, which is always read eventually consistent"):format(query.index))
+  end
   if query.operation == "Query" then
     local what = query.index and "the index " .. query.index or "the table"
     local given = query.keys
@@ -186,6 +190,7 @@ end
 ---@field attempts integer
 ---@field waited number
 ---@field gone integer         items of an index that the table does not have any more
+---@field hydrated number?     units that reading the full items has cost
 ---@field pager dynamodb.Pager
 
 --- Is it the same position? Then reading would go round in a circle.

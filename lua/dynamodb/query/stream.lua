@@ -21,6 +21,8 @@ local CONCURRENCY = 16
 ---@field first integer, last integer
 ---@field next integer                the next segment to begin
 ---@field active dynamodb.Pager[]     in the order in which they are asked
+---@field pages integer               fetched, or being fetched
+---@field closed boolean
 
 --- Are pages fetched before they are asked for? Segments always, or they would not be read at the same time. Not by
 --- itself in Lambda, where the process is frozen between two calls, nor where the runtime says no.
@@ -49,6 +51,7 @@ local function new(plan, options, states, deadline)
     concurrency = concurrency,
     segments = {}, first = first, last = last, next = first,
     active = {},
+    pages = 0, closed = false,
   }, stream_mt)
   for i, state in ipairs(states or {}) do
     local segment = first + i - 1
@@ -81,13 +84,33 @@ local function fill(self)
   for i = 1, math.min(#self.active, self.concurrency) do self.active[i]:look_ahead() end
 end
 
---- Which of the segments is asked next: one whose page is there, else the one that waits for the longest time.
-local function choose(self)
-  for i = 1, math.min(#self.active, self.concurrency) do
-    local ahead = self.active[i].ahead
+--- One of the segments that are read whose page is there.
+---@return integer?
+local function first_ready(self, count)
+  for i = 1, count do
+    local ahead = self.active[i] and self.active[i].ahead
     if ahead and ahead.ready then return i end
   end
-  return 1
+end
+
+--- Waits until the page of one of them is there: one that is throttled does not hold up the others.
+local function await_any(self, count)
+  local tasks = {}
+  for i = 1, count do
+    local ahead = self.active[i].ahead
+    tasks[#tasks + 1] = ahead and ahead.task
+  end
+  if #tasks == count then self.runtime:join_any(tasks) end
+end
+
+--- Which of the segments is asked next: one whose page is there, else the first to have it, or the first of all.
+---@return integer
+local function choose(self)
+  local count = math.min(#self.active, self.concurrency)
+  local ready = first_ready(self, count)
+  if ready or count < 2 or not self.runtime.join_any then return ready or 1 end
+  await_any(self, count)
+  return first_ready(self, count) or 1
 end
 
 --- The next page of any segment.
@@ -95,16 +118,17 @@ end
 ---@return dynamodb.Error?
 function stream_methods:take()
   while true do
+    fill(self)
+    local i = choose(self)
+    local pager = self.active[i]
+    if not pager then return nil end -- also when the time is over: it is the end, and has no cursor
     if self.deadline and self.runtime:now() >= self.deadline then
       return nil, errors.new {
         code = "DeadlineExceeded", message = "the deadline has passed", operation = self.plan.operation, sent = false,
       }
     end
-    fill(self)
-    local i = choose(self)
-    local pager = self.active[i]
-    if not pager then return nil end
     local page, err = pager:take()
+    if self.closed then return nil end -- by another task, meanwhile
     if err then return nil, err end
     table.remove(self.active, i)
     if page then
@@ -152,6 +176,7 @@ end
 
 --- Gives up what is under way.
 function stream_methods:close()
+  self.closed = true
   for _, pager in ipairs(self.active) do pager:close() end
   self.active, self.next = {}, self.last + 1
 end

@@ -102,6 +102,10 @@ function runtime_methods:spawn(f, ...) return self.tasks:spawn(f, ...) end
 ---@return any ...
 function runtime_methods:join(task) return self.tasks:join(task) end
 
+--- As the other runtimes' `join_any`.
+---@param list dynamodb.Task[]
+function runtime_methods:join_any(list) self.tasks:join_any(list) end
+
 --- As the other runtimes' `cancel`.
 ---@param task dynamodb.Task
 function runtime_methods:cancel(task) self.tasks:cancel(task, "the task was cancelled") end

@@ -5,6 +5,7 @@ local connections = require "dynamodb.nginx.connections"
 local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
 local phase = require "dynamodb.nginx.phase"
+local proxy = require "dynamodb.runtime.proxy"
 local tasks = require "dynamodb.nginx.tasks"
 local usage = require "dynamodb.usage"
 
@@ -16,7 +17,11 @@ local MOST_READERS = 64 -- that are kept for later
 -- The wall clock jumps when a frozen machine goes on; drift and corrections are far slower.
 local JUMP = 2
 
-local runtime_methods = {}
+-- nginx ends a request only when its tasks have ended: a page fetched ahead that nobody takes would be waited for.
+local runtime_methods = { prefetch = false }
+local NO_PROXY = "HTTPS_PROXY and HTTP_PROXY cannot be honoured in nginx, which has no way through one: unset them, or "
+  .. "make NO_PROXY name %s"
+
 local runtime_mt = { __name = "dynamodb.runtime.nginx", __index = runtime_methods }
 
 local function failure(code, message, sent)
@@ -150,6 +155,9 @@ function runtime_methods:send(request, deadline)
   if deadline and now() >= deadline then
     return failure("DeadlineExceeded", "the deadline passed before the request began", false)
   end
+  if self.proxies and not request.is_direct and proxy.choose(self.proxies, peer.scheme, request.host, peer.port) then
+    return failure("ConfigurationError", NO_PROXY:format(request.host), false)
+  end
   watch_clocks(self)
   local job = { head = head, body = body, no_body = method == "HEAD", deadline = deadline }
   local sock, reused = self.connections:take(peer, deadline)
@@ -204,13 +212,15 @@ function runtime_methods:close() self.closed = true end
 local nginx = {}
 
 --- A runtime in nginx. It can be made in every phase.
----@param options table?    connect_timeout = 3.1, idle_timeout = 5 (seconds); verify = true; max_response = 32 MB
+---@param options table?    connect_timeout = 3.1, idle_timeout = 5 (seconds); verify = true; max_response = 32 MB;
+---                         ca_bundle and proxies, which requests that need them refuse
 ---@return dynamodb.Runtime
 function nginx.new(options)
   options = options or {}
   local self = {
     idle_timeout = options.idle_timeout or 5,
     max_response = options.max_response or 32 * 2 ^ 20,
+    proxies = options.proxies,
     readers = {},
     offset = time() - now(),
   }

@@ -1,9 +1,11 @@
 --- The runtime of plain Lua: libcurl moves the bytes, a call blocks until its answer is there.
 local curl = require "dynamodb.curl"
 local errors = require "dynamodb.error"
+local proxy = require "dynamodb.runtime.proxy"
 local tasks = require "dynamodb.runtime.tasks"
 
 local LONGEST_STEP = 300 -- seconds
+local LONGEST_PAUSE = 0.05 -- seconds between two looks at a program
 
 -- The wall clock jumps when a frozen machine goes on (a thawed Lambda); drift and corrections are far slower.
 local JUMP = 2
@@ -17,6 +19,7 @@ local JUMP = 2
 ---@field head string           every header as "Name: value\r\n", `Host` included
 ---@field body string
 ---@field repeat_safe boolean   may it be sent again when nobody knows whether it arrived?
+---@field is_direct boolean?    never through a proxy: it is for this machine alone
 
 ---@class dynamodb.Response
 ---@field status integer
@@ -58,7 +61,8 @@ end
 ---                           the request may have arrived
 function runtime_methods:send(request, deadline)
   watch_clocks(self)
-  local transfer = self.pool:start(request, deadline)
+  local transfer = self.pool:start(request, deadline, self.proxies and not request.is_direct
+    and proxy.choose(self.proxies, request.scheme or "https", request.host, request.port or 443) or nil)
   local response, code, message, sent = transfer:result()
   if response then return response end
   if code then return nil, errors.new { code = code, message = message, sent = sent } end
@@ -87,13 +91,19 @@ function runtime_methods:spawn(f, ...) return self.tasks:spawn(f, ...) end
 ---@return any ...    what it returned; or what it raised, and the traceback of that
 function runtime_methods:join(task) return self.tasks:join(task) end
 
---- Ends a task that nobody wants to wait for any more, and its request.
+--- Waits until the first of several tasks has ended.
+---@param list dynamodb.Task[]
+function runtime_methods:join_any(list) self.tasks:join_any(list) end
+
+--- Ends a task that nobody wants to wait for any more, those that it has started, and their requests.
 ---@param task dynamodb.Task
 function runtime_methods:cancel(task)
-  local transfer = task.waiter and task.waiter.transfer
-  if not self.tasks:cancel(task, "the task was cancelled") or not transfer then return end
-  transfer:cancel()
-  collect(self)
+  local ended = self.tasks:cancel(task, "the task was cancelled")
+  for _, each in ipairs(ended) do
+    local transfer = each.waiter and each.waiter.transfer
+    if transfer then transfer:cancel() end
+  end
+  if ended[1] then collect(self) end
 end
 
 --- A lock between tasks.
@@ -107,6 +117,31 @@ function runtime_methods:now() return self.clock:now() end
 --- Seconds since 1970, with their fraction.
 ---@return number
 function runtime_methods:time() return self.clock:time() end
+
+--- Runs a program without a shell, its standard input empty, until it ends; tasks go on meanwhile.
+---@param words string[]      the program, searched in PATH, and its arguments
+---@param deadline number     it is ended then
+---@return { stdout: string, stderr: string, exit: integer?, signal: integer? }?
+---@return dynamodb.Error?    `DeadlineExceeded`, `ProcessError`
+function runtime_methods:execute(words, deadline)
+  local child, message = require("dynamodb.system").spawn(words)
+  if not child then return nil, errors.new { code = "ProcessError", message = words[1] .. ": " .. message } end
+  local pause = 0.001
+  while true do
+    local result = child:poll()
+    if result and result.too_much then
+      return nil, errors.new { code = "ProcessError", message = words[1] .. " writes more than it should" }
+    end
+    if result then return result end
+    local now = self:now()
+    if now >= deadline then
+      child:close()
+      return nil, errors.new { code = "DeadlineExceeded", message = words[1] .. " did not end in time" }
+    end
+    self:sleep(math.min(pause, deadline - now))
+    pause = math.min(pause * 2, LONGEST_PAUSE)
+  end
+end
 
 --- Waits for the requests under way, until `due` at most.
 ---@package
@@ -145,12 +180,18 @@ local plain = {}
 --- A runtime with its own connections.
 ---@param options table?    connect_timeout = 3.1, idle_timeout = 5 (seconds); verify = true, ca_bundle (a file, instead
 ---                         of the system's store); max_response = 32 MB; max_connections = 128 (kept open),
----                         max_idle = 50, max_age = 600 (seconds)
+---                         max_idle = 50, max_age = 600 (seconds); proxies (see dynamodb.runtime.proxy)
 ---@return dynamodb.Runtime
 function plain.new(options)
-  local pool = curl.pool(options)
+  local settings = {}
+  for name, value in pairs(options or {}) do settings[name] = value end
+  local proxies = settings.proxies
+  settings.proxies = nil
+  local pool = curl.pool(settings)
   -- The clocks stand apart so that a spec can make them jump.
-  local self = setmetatable({ pool = pool, clock = pool, under_way = {}, forks = pool:forks() }, runtime_mt)
+  local self = setmetatable({
+    pool = pool, clock = pool, under_way = {}, forks = pool:forks(), proxies = proxies,
+  }, runtime_mt)
   self.tasks = tasks.new(self)
   self.offset = self:time() - self:now()
   return self

@@ -40,6 +40,8 @@ local task_mt = { __name = "dynamodb.Task" }
 ---@field level integer?       its place in the stack, while it runs
 ---@field waiter table?        what it waits for: `done` once that is there, `task` that is to be made ready then (one
 ---                            that has yielded), `blocker` that has to end or to let go first
+---@field parent dynamodb.Task?    that started it; nil for those that the program started outside of tasks
+---@field children table<dynamodb.Task, true>?    those that it has started and that have not ended
 ---@field ended boolean?
 ---@field results table?       n, and what it returned or raised
 
@@ -94,6 +96,10 @@ local function finish(self, task, ok, ...)
   task.ended, task.ok, task.results = true, ok, pack(...)
   task.thread, task.args = nil, nil
   self.alive[task] = nil
+  if task.parent then
+    task.parent.children[task] = nil
+    task.parent = nil
+  end
   for lock in pairs(task.locks or {}) do lock:release() end
   for _, waiter in ipairs(task.joiners or {}) do self:wake(waiter) end
   task.joiners = nil
@@ -267,6 +273,11 @@ function scheduler_methods:spawn(f, ...)
   check_process(self)
   local task = setmetatable({ thread = create(f) }, task_mt)
   self.alive[task] = true
+  local parent = current(self)
+  if parent.thread then
+    parent.children = parent.children or {}
+    parent.children[task], task.parent = true, parent
+  end
   if not has_room(self) or not run(self, task, ...) then
     task.args = pack(...)
     push(self.ready, task)
@@ -274,18 +285,23 @@ function scheduler_methods:spawn(f, ...)
   return task
 end
 
---- Ends a task that waits, without running it again. One that runs at this moment goes on.
+--- Ends a task that waits, without running it again, and those that it has started. One that runs at this moment goes
+--- on.
 ---@param task dynamodb.Task
 ---@param message string
----@return boolean ended
-function scheduler_methods:cancel(task, message)
-  if task.ended or task.level then return false end
+---@param ended dynamodb.Task[]?    gets those that were ended by this
+---@return dynamodb.Task[] ended
+function scheduler_methods:cancel(task, message, ended)
+  ended = ended or {}
+  if task.ended or task.level then return ended end
   local thread = task.thread
   task.ended = true
   if task.waiter then task.waiter.done = true end
   finish(self, task, false, errors.new { code = "Cancelled", message = message })
   if close_thread then close_thread(thread) end
-  return true
+  ended[#ended + 1] = task
+  for child in pairs(task.children or {}) do self:cancel(child, message, ended) end
+  return ended
 end
 
 local function results_of(task) return task.ok, unpack(task.results, 1, task.results.n) end
@@ -304,6 +320,29 @@ function scheduler_methods:join(task)
     self:wait(waiter, task)
   end
   return results_of(task)
+end
+
+local function forget_joiner(task, waiter)
+  for i, joiner in ipairs(task.joiners or {}) do
+    if joiner == waiter then return table.remove(task.joiners, i) end
+  end
+end
+
+--- Waits until the first of several tasks has ended.
+---@param list dynamodb.Task[]
+function scheduler_methods:join_any(list)
+  check_process(self)
+  local waiter = {}
+  for _, task in ipairs(list) do
+    if getmetatable(task) ~= task_mt then usage.raise("join_any: not a task") end
+    if task.ended then return end
+  end
+  for _, task in ipairs(list) do
+    task.joiners = task.joiners or {}
+    task.joiners[#task.joiners + 1] = waiter
+  end
+  self:wait(waiter)
+  for _, task in ipairs(list) do forget_joiner(task, waiter) end
 end
 
 --- Ends all that runs, except what is below on the stack: that finds the runtime closed when it waits the next time.

@@ -161,7 +161,7 @@ describe("a connection", function()
   end)
 
   for _, ending in ipairs { "close", "reset" } do
-    it("that ends (" .. ending .. ") without an answer is a ConnectionError, and the request may have arrived", function()
+    it(("that ends (%s) without an answer is a ConnectionError; the request may be there"):format(ending), function()
       serve { { { "read" }, { ending } } }
       assert_failed("ConnectionError", true, send())
       assert.equal(1, #peer:requests())
@@ -208,6 +208,8 @@ describe("a connection", function()
   it("is closed, not left, when the answer does not come", function()
     runtime = runtimes.new { idle_timeout = 0.1 }
     serve { { { "read" }, { "drain" } } }
+    collectgarbage "stop" -- it would close it sooner or later
+    finally(function() collectgarbage "restart" end)
     assert_failed("Timeout", true, send())
     assert(peer:await("eof", 1))
   end)
@@ -267,12 +269,12 @@ describe("a pooled connection that dies after a request was sent on it", functio
 end)
 
 describe("time", function()
-  --- What became of a request, in no less than `least` seconds and hardly more.
+  --- What became of a request, in no less than `least` seconds, and long before anything else would have ended it.
   local function timed(least, fields, timeout)
     local started = process.now()
     local response, err = send(fields, timeout and runtime:now() + timeout)
     local took = process.now() - started
-    assert.is_true(took >= least - 0.01 and took < least + 1, took)
+    assert.is_true(took >= least - 0.01 and took < least + 3, took)
     return response, err
   end
 
@@ -330,7 +332,7 @@ describe("time", function()
     assert.same({}, peer:events())
   end)
 
-  it("of a connection that is not answered is connect_timeout, or what the deadline leaves; nothing was sent", function()
+  it("for a connection is connect_timeout, or what the deadline leaves, and nothing was sent", function()
     runtime = runtimes.new { connect_timeout = 0.2 }
     serve { { { "stall" } } }
     assert_failed("Timeout", false, timed(0.2, { scheme = "https", host = "localhost" }))
@@ -353,6 +355,23 @@ describe("time", function()
     runtime:sleep(-1)
     local slept = runtime:now() - before
     assert.is_true(slept >= 0.1 and slept < 0.6, slept)
+  end)
+end)
+
+describe("a proxy of the environment", function()
+  it("is refused in words, not passed over, but for what is direct or exempt", function()
+    local proxies = { http = "http://127.0.0.1:9", exempt = { "exempt.example" } }
+    runtime = runtimes.new { proxies = proxies, connect_timeout = 0.1 }
+    local request = { scheme = "http", host = "dynamodb.example", port = 80, head = "", body = "" }
+    local err = assert_failed("ConfigurationError", false, runtime:send(request))
+    assert.matches("NO_PROXY name dynamodb%.example", err.message)
+    for _, fields in ipairs { { is_direct = true }, { host = "exempt.example" } } do
+      for name, value in pairs(fields) do request[name] = value end
+      assert.matches("no resolver", select(2, runtime:send(request)).message)
+      request.is_direct, request.host = nil, "dynamodb.example"
+    end
+    serve { server.answering(server.response "{}") }
+    assert(send())
   end)
 end)
 

@@ -73,6 +73,20 @@ describe("a task", function()
     assert.equal("dynamodb.Task (failed)", tostring(task))
   end)
 
+  it("is not begun for a page that nobody may want", function()
+    local fetched = 0
+    local db = require("dynamodb").connect {
+      region = "us-east-1", access_key_id = "AKIDEXAMPLE", secret_access_key = "secret",
+    }
+    db.given_runtime = setmetatable({ send = function()
+      fetched = fetched + 1
+      return { status = 200, head = "HTTP/1.1 200 OK\r\n\r\n",
+        body = '{"Items":[{"pk":{"S":"a"}}],"Count":1,"ScannedCount":1,"LastEvaluatedKey":{"pk":{"S":"a"}}}' }
+    end }, { __index = runtime })
+    assert(db:table("t", { partition = "pk" }):scan():next())
+    assert.equal(1, fetched)
+  end)
+
   it("may wait within a coroutine of the program's own", function()
     local values = {}
     for value in coroutine.wrap(function()

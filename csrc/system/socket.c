@@ -9,6 +9,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Elsewhere than in Linux a connection is inherited by programs that are started, and one that is cut raises SIGPIPE. */
+#if !defined(SOCK_CLOEXEC)
+#define SOCK_CLOEXEC 0
+#endif
+#if !defined(MSG_NOSIGNAL)
+#define MSG_NOSIGNAL 0
+#endif
+
 static int connect_to (const struct addrinfo *a) {
   int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol), on = 1, result;
   if (fd < 0) return -1;

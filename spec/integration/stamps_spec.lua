@@ -1,0 +1,33 @@
+-- Stamps against a real engine.
+local engine = require "spec.support.engine"
+
+describe("a table with stamps", function()
+  it("says when items were created and updated", function()
+    local db = engine.connect()
+    local name = engine.create_table(db, { "pk:S" })
+    finally(function()
+      engine.drop_table(db, name)
+      db:close()
+    end)
+    local items = db:table(name, { stamps = true })
+    local key = { pk = "a" }
+    local function read() return assert(items:get(key, { consistent = true })) end
+    assert(items:create { pk = "a" })
+    local first = read()
+    assert.equal(first.createdAt, first.updatedAt)
+    db:runtime():sleep(0.005)
+    assert(items:update(key, { set = { n = 1 } }))
+    local second = read()
+    assert.equal(first.createdAt, second.createdAt)
+    assert.not_equal(first.updatedAt, second.updatedAt)
+    db:runtime():sleep(0.005)
+    assert(items:put(second))
+    local third = read()
+    assert.equal(first.createdAt, third.createdAt)
+    assert.not_equal(second.updatedAt, third.updatedAt)
+    assert(items:update({ pk = "new" }, { add = { n = 1 } }))
+    assert(items:update({ pk = "new" }, "ADD n :one", { values = { one = 1 } }))
+    local made = assert(items:get({ pk = "new" }, { consistent = true }))
+    assert.is_true(made.createdAt <= made.updatedAt and made.n == 2)
+  end)
+end)
