@@ -93,8 +93,8 @@ else
   LAMBDA := $(OUT)/lambda
   LAMBDA_CC := $(CC)
 endif
-LAMBDA_INCLUDE := $(if $(LAMBDA_ROOT),-isystem $(LAMBDA_ROOT)/include/aarch64-linux-gnu -isystem $(LAMBDA_ROOT)/include) \
-  -isystem $(if $(LAMBDA_ROOT),$(LAMBDA_ROOT)/include/lua5.4,$(LUA_INCLUDE_5.4))
+LAMBDA_INCLUDE := $(if $(LAMBDA_ROOT),$(patsubst %,-isystem $(LAMBDA_ROOT)/include/%,aarch64-linux-gnu lua5.4 .),\
+  -isystem $(LUA_INCLUDE_5.4))
 LAMBDA_SOURCES := $(ENGINE) $(BIND) $(CURL) $(SYSTEM) $(wildcard csrc/bootstrap/*.c)
 LAMBDA_OBJECTS := $(LAMBDA_SOURCES:csrc/%.c=$(LAMBDA)/objects/%.o) $(LAMBDA)/modules.o
 lambda_library = $(if $(LAMBDA_ROOT),$(LAMBDA_LIBRARIES)/$(1),-l:$(1))
@@ -114,9 +114,9 @@ $(LAMBDA)/modules.o: $(LAMBDA)/modules.c
 	$(call quiet,CC)$(LAMBDA_CC) $(CSTD) $(CFLAGS) -fPIC -c -o $@ $<
 
 $(LAMBDA)/bootstrap: $(LAMBDA_OBJECTS) csrc/bootstrap/exports.list
-	$(call quiet,LD)$(LAMBDA_CC) $(LDFLAGS) $(if $(filter plain,$(FLAVOUR)),-s) -Wl,--dynamic-list=csrc/bootstrap/exports.list \
-	  -o $@ $(LAMBDA_OBJECTS) -Wl,--whole-archive $(call lambda_library,liblua5.4.a) -Wl,--no-whole-archive \
-	  $(call lambda_library,libz.a) -lm -ldl
+	$(call quiet,LD)$(LAMBDA_CC) $(LDFLAGS) $(if $(filter plain,$(FLAVOUR)),-s) -o $@ $(LAMBDA_OBJECTS) \
+	  -Wl,--dynamic-list=csrc/bootstrap/exports.list -Wl,--whole-archive $(call lambda_library,liblua5.4.a) \
+	  -Wl,--no-whole-archive $(call lambda_library,libz.a) -lm -ldl
 
 $(LAMBDA)/bootstrap.zip: $(LAMBDA)/bootstrap tools/lambda.sh
 	@FLAVOUR=$(FLAVOUR) tools/lambda.sh $<
@@ -202,5 +202,6 @@ clean:
 help:
 	@echo "Targets:"; sed -n 's/^##//p' $(MAKEFILE_LIST)
 
-.PHONY: all no-lua lambda demo test proof unit unit-build asan fuzz lint format bench docs rockspec rock install clean help
+.PHONY: all no-lua lambda demo test proof unit unit-build asan fuzz lint format bench docs rockspec rock install clean \
+  help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

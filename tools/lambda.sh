@@ -13,8 +13,8 @@ check () {                                   # check FILE: does it ask for no mo
   newest=$(readelf -W --dyn-syms "$1" | grep -o 'GLIBC_[0-9.]*' | sed 's/GLIBC_//' | sort -uV | tail -n 1)
   [[ -n $newest && $(printf '%s\n' "$newest" "$GLIBC" | sort -V | tail -n 1) == "$GLIBC" ]] ||
     die "$1 needs glibc $newest; al2023 has $GLIBC"
-  needed=$(readelf -W -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libc|libm|ld-linux-.*)\.so\.[0-9]+$' ||
-    true)
+  needed=$(readelf -W -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
+    grep -vE '^(libc|libm|ld-linux-.*)\.so\.[0-9]+$' || true)
   [[ -z $needed ]] || die "$1 needs $needed"
 }
 
@@ -34,7 +34,8 @@ arm64 () {
   say "fetching Debian's arm64 headers and static libraries"
   rm -rf "$root"
   mkdir -p "$root/apt/lists/partial" "$root/apt/cache/archives/partial"
-  local apt=(-qq -o APT::Sandbox::User=root -o Dir::State::Lists="$root/apt/lists" -o Dir::Cache="$root/apt/cache" -o APT::Architectures::=arm64)
+  local apt=(-qq -o APT::Architectures::=arm64 -o APT::Sandbox::User=root -o Dir::State::Lists="$root/apt/lists"
+    -o Dir::Cache="$root/apt/cache")
   attend apt-get "${apt[@]}" update
   (cd "$root/apt" && attend apt-get "${apt[@]}" download "${packages[@]/%/:arm64}")
   for package in "$root"/apt/*.deb; do dpkg-deb -x "$package" "$root"; done

@@ -10,7 +10,8 @@ const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 
 function call(method, path, body) {
   return new Promise((done, fail) => {
-    const request = http.request({ host, port, method, path: `/2018-06-01/runtime/invocation/${path}`, agent }, (answer) => {
+    const url = `/2018-06-01/runtime/invocation/${path}`;
+    const request = http.request({ host, port, method, path: url, agent }, (answer) => {
       const parts = [];
       answer.on("data", (part) => parts.push(part));
       answer.on("end", () => done({ headers: answer.headers, body: Buffer.concat(parts) }));
@@ -34,7 +35,8 @@ const handlers = {
         ProjectionExpression: "pk, sk, #name",
         ExpressionAttributeNames: { "#name": "name" },
       }));
-      return Item ? { statusCode: 200, body: JSON.stringify(Item) } : { statusCode: 404, body: '{"message":"no such user"}' };
+      if (!Item) return { statusCode: 404, body: '{"message":"no such user"}' };
+      return { statusCode: 200, body: JSON.stringify(Item) };
     };
   },
 };

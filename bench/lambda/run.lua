@@ -3,6 +3,9 @@
 --- the events the median of the starts' medians. The sizes of what is deployed are told as well.
 local starts = tonumber(os.getenv "BENCH_STARTS" or 21)
 
+local ENVIRONMENT = "LAMBDA_TASK_ROOT=bench/lambda AWS_LAMBDA_FUNCTION_NAME=f AWS_REGION=eu-west-1 "
+  .. "AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=secret"
+
 local function median(list)
   table.sort(list)
   return list[math.ceil(#list / 2)]
@@ -15,8 +18,8 @@ end
 local function measure(title, handler, command, times)
   local numbers = { {}, {}, {}, {}, {}, {} }
   for _ = 1, times do
-    local pipe = assert(io.popen(("_HANDLER=app.%s LAMBDA_TASK_ROOT=bench/lambda AWS_LAMBDA_FUNCTION_NAME=f AWS_REGION=eu-west-1 "
-      .. "AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=secret build/bench/lambda_api 2000 %s"):format(handler, command)))
+    local line = ("_HANDLER=app.%s %s build/bench/lambda_api 2000 %s"):format(handler, ENVIRONMENT, command)
+    local pipe = assert(io.popen(line))
     for i = 1, #numbers do numbers[i][#numbers[i] + 1] = assert(pipe:read "n", title .. " failed") end
     pipe:close()
   end
@@ -32,7 +35,8 @@ local function size_of(path)
   return file:seek "end" / 1024
 end
 
-print(("bootstrap %.0f KB, bootstrap.zip %.0f KB"):format(size_of "build/lambda/bootstrap", size_of "build/lambda/bootstrap.zip"))
+print(("bootstrap %.0f KB, bootstrap.zip %.0f KB"):format(size_of "build/lambda/bootstrap",
+  size_of "build/lambda/bootstrap.zip"))
 print(("%-30s %18s %18s %14s %8s"):format("", "next, ms (CPU)", "call, ms (CPU)", "an event, us", "RSS, MB"))
 measure("bootstrap, does nothing", "bare", "build/lambda/bootstrap", starts)
 measure("bootstrap, getUser", "get_user", "build/lambda/bootstrap", starts)

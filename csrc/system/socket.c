@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Elsewhere than in Linux a connection is inherited by programs that are started, and one that is cut raises SIGPIPE. */
+/* Without these a program that is started inherits the connection, and one that is cut raises SIGPIPE. */
 #if !defined(SOCK_CLOEXEC)
 #define SOCK_CLOEXEC 0
 #endif

@@ -1,6 +1,6 @@
 /*
-** dynamodb.system: what is needed of the operating system and Lua does not have. Here, for credentials: programs without
-** a shell, and files that only their owner can read.
+** dynamodb.system: what is needed of the operating system and Lua does not have. Here, for credentials: programs
+** without a shell, and files that only their owner can read.
 */
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE /* mkostemp */

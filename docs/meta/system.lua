@@ -1,8 +1,8 @@
 ---@meta dynamodb.system
 ---
---- What is needed of the operating system: for credentials, programs run without a shell and files that only their owner
---- can read; for the runtime of Lambda, a connection, the environment, SIGTERM and worker processes. It has its own
---- shared object; it is loaded when it is needed.
+--- What is needed of the operating system: for credentials, programs run without a shell and files that only their
+--- owner can read; for the runtime of Lambda, a connection, the environment, SIGTERM and worker processes. It has its
+--- own shared object; it is loaded when it is needed.
 
 ---@class dynamodb.system
 local system = {}

@@ -1,5 +1,5 @@
---- A Lambda function in Lua: `require("dynamodb.lambda").start(handler)`. The `bootstrap` of `make lambda` calls it, with
---- the handler that the function is configured for; a program for stock Lua calls it itself.
+--- A Lambda function in Lua: `require("dynamodb.lambda").start(handler)`. The `bootstrap` of `make lambda` calls it,
+--- with the handler that the function is configured for; a program for stock Lua calls it itself.
 local handlers = require "dynamodb.lambda.handler"
 local runtime = require "dynamodb.lambda.runtime"
 local usage = require "dynamodb.usage"
@@ -24,8 +24,8 @@ end
 --- Serves events of AWS Lambda, one after the other, until the process is ended; does not return.
 ---
 --- The handler is called with the event, decoded from JSON, and a `dynamodb.lambda.Context`. What it returns is encoded
---- as JSON and sent. It fails by `error(…)` or by returning `nil` and an error: a text, a table `{ type = "OrderNotFound",
---- message = "…" }` or a `dynamodb.Error`. Calls of DynamoDB that it makes end before the invocation does.
+--- as JSON and sent. It fails by `error(…)` or by returning `nil` and an error: a text, a `dynamodb.Error` or a table
+--- `{ type = "OrderNotFound", message = "…" }`. Calls of DynamoDB that it makes end before the invocation does.
 ---
 --- | option | meaning |
 --- | --- | --- |

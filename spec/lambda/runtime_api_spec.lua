@@ -154,7 +154,8 @@ describe("The Lambda runtime and its Runtime API:", function()
 
   it("SIGTERM during an event waits for its response", function()
     run {
-      event "1", ACCEPTED, handler = "return { handler = function() io.stdout:write 'begun\\n' os.execute 'sleep 0.2' return 7 end }",
+      event "1", ACCEPTED,
+      handler = "return { handler = function() print 'begun' os.execute 'sleep 0.2' return 7 end }",
     }
     assert.truthy(process.await(5, function() return f:output():find "begun" end))
     f.child:kill(SIGTERM)

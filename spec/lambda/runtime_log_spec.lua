@@ -5,6 +5,8 @@ local runtime_api = require "spec.support.runtime_api"
 
 local ACCEPTED, event = runtime_api.ACCEPTED, runtime_api.event
 
+local JSON = { AWS_LAMBDA_LOG_FORMAT = "JSON" }
+
 describe("The log of a function", function()
   local f
 
@@ -27,7 +29,7 @@ describe("The log of a function", function()
   end)
 
   it("is JSON where the function is configured for it", function()
-    local lines = log("ctx.log:info('paid', { order = { id = 7 }, level = 'none' })", { AWS_LAMBDA_LOG_FORMAT = "JSON" },
+    local lines = log("ctx.log:info('paid', { order = { id = 7 }, level = 'none' })", JSON,
       { ["Lambda-Runtime-Aws-Tenant-Id"] = "t1" })
     local record = core.json_decode(lines[1])
     assert.truthy(record.timestamp:find "^20%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$")
@@ -36,12 +38,12 @@ describe("The log of a function", function()
   end)
 
   it("takes a table as the message", function()
-    local lines = log("ctx.log:info { a = 1 }", { AWS_LAMBDA_LOG_FORMAT = "JSON" })
+    local lines = log("ctx.log:info { a = 1 }", JSON)
     assert.same({ a = 1 }, core.json_decode(lines[1]).message)
   end)
 
   it("shows what JSON cannot hold as text", function()
-    local lines = log("ctx.log:info('a\\255b', { f = print })", { AWS_LAMBDA_LOG_FORMAT = "JSON" })
+    local lines = log("ctx.log:info('a\\255b', { f = print })", JSON)
     local record = core.json_decode(lines[1])
     assert.equal("a\\xffb", record.message)
     assert.truthy(record.f:find "^function: ")
@@ -52,8 +54,8 @@ describe("The log of a function", function()
   end)
 
   it("leaves out what is below the level of the function", function()
-    local lines = log("for _, n in ipairs { 'trace', 'debug', 'info', 'warn', 'error', 'fatal' } do ctx.log[n](ctx.log, n) end",
-      { AWS_LAMBDA_LOG_LEVEL = "WARN" })
+    local lines = log([[for _, name in ipairs { 'trace', 'debug', 'info', 'warn', 'error', 'fatal' } do
+      ctx.log[name](ctx.log, name) end]], { AWS_LAMBDA_LOG_LEVEL = "WARN" })
     assert.equal(3, #lines)
     assert.truthy(lines[1]:find "warn$")
   end)
@@ -63,7 +65,7 @@ describe("The log of a function", function()
   end)
 
   it("has an error of the handler as JSON, its stack included", function()
-    local record = core.json_decode(log("error { type = 'Broken', message = 'no' }", { AWS_LAMBDA_LOG_FORMAT = "JSON" })[1])
+    local record = core.json_decode(log("error { type = 'Broken', message = 'no' }", JSON)[1])
     assert.same({ "ERROR", "Broken", "no", "id-1" },
       { record.level, record.errorType, record.errorMessage, record.requestId })
     assert.truthy(record.stackTrace[1]:find("app.lua:1: in ", 1, true))

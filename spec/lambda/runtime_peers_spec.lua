@@ -42,7 +42,7 @@ describe("A function under the Runtime Interface Emulator", function()
     setup = setup or {}
     local directory = package_of(setup.files or { ["app.lua"] = APP })
     peer = lambda_peers.rie.start {
-      directory = directory, handler = setup.handler or "app.handler", command = { directory .. "/bootstrap" }, env = setup.env,
+      directory = directory, handler = setup.handler or "app.handler", command = { directory .. "/bootstrap" },
     }
     return peer
   end
@@ -189,7 +189,8 @@ describe("A function on arm64", function()
     f = runtime_api.run {
       runtime_api.event "1", runtime_api.ACCEPTED,
       command = {
-        "qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "-E", "LD_LIBRARY_PATH=" .. ROOT, "build/lambda-arm64/bootstrap",
+        "qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "-E", "LD_LIBRARY_PATH=" .. ROOT,
+        "build/lambda-arm64/bootstrap",
       },
       handler = "return { handler = function() " .. sign .. " end }",
     }

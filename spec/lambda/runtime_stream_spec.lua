@@ -10,7 +10,8 @@ describe("A streamed response", function()
 
   local function run(body, more)
     local setup = { event "1", ACCEPTED, event "2", ACCEPTED }
-    setup.handler = ("return { handler = function(event, ctx) if event == 2 then return 'next' end %s end }"):format(body)
+    setup.handler = ("return { handler = function(event, ctx) if event == 2 then return 'next' end %s end }")
+      :format(body)
     for name, value in pairs(more or {}) do setup[name] = value end
     f = runtime_api.run(setup)
     return f

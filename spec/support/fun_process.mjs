@@ -1,5 +1,6 @@
 // A function under @vercel/fun, told over stdin: node fun_process.mjs FUN DIRECTORY HANDLER
-// Each line of stdin is an event, `end` the end; each line of stdout what became of it: {"error": null | "Handled" | …, "payload": …}.
+// Each line of stdin is an event, `end` the end; each line of stdout what became of it:
+// {"error": null | "Handled" | …, "payload": "…"}.
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 

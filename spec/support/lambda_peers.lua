@@ -32,8 +32,8 @@ end
 local function post(port, body, headers)
   local connection = assert(socket.connect("127.0.0.1", port))
   connection:settimeout(20)
-  connection:send(("POST /2015-03-31/functions/function/invocations HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-    .. "%sContent-Length: %d\r\n\r\n%s"):format(headers or "", #body, body))
+  connection:send(("POST /2015-03-31/functions/function/invocations HTTP/1.1\r\nHost: localhost\r\n"
+    .. "Connection: close\r\n%sContent-Length: %d\r\n\r\n%s"):format(headers or "", #body, body))
   local text = assert(connection:receive "*a")
   connection:close()
   local reader = core.http(2 ^ 26)
@@ -53,7 +53,8 @@ function peers.rie.available() return exists(RIE) end
 function peers.rie.start(setup)
   local ports = free_ports(2)
   local command = {
-    RIE, "--runtime-interface-emulator-address", "127.0.0.1:" .. ports[1], "--runtime-api-address", "127.0.0.1:" .. ports[2],
+    RIE, "--runtime-interface-emulator-address", "127.0.0.1:" .. ports[1],
+    "--runtime-api-address", "127.0.0.1:" .. ports[2],
   }
   for _, word in ipairs(setup.command) do command[#command + 1] = word end
   command[#command + 1] = setup.handler

@@ -89,7 +89,7 @@ end
 ---@return dynamodb.lambda.Fault
 local function of_value(value, frames)
   if getmetatable(value) == fault_mt then return value end
-  local name, message = "Error", nil
+  local name, message = "Error"
   if errors.is_error(value) then
     name, message = value.code, tostring(value)
   elseif type(value) == "table" then

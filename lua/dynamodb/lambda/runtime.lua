@@ -84,18 +84,23 @@ end
 
 -- ------------------------------------------------------------------------------------------------ an invocation ----
 
+---@param self dynamodb.lambda.Runtime
+---@param body string
+---@return any
+local function decode(self, body)
+  if self.options.raw then return body end
+  local event, message = core.json_decode(body)
+  if message then error(fault.new("Runtime.UnmarshalError", "the event is not JSON: " .. message)) end
+  return event
+end
+
 --- Decodes, calls, encodes; raises whatever goes wrong.
 ---@param self dynamodb.lambda.Runtime
 ---@param invocation dynamodb.lambda.Invocation
 ---@param ctx dynamodb.lambda.Context
 ---@return string? body    nil if the response was streamed
 local function work(self, invocation, ctx)
-  local event, message = invocation.body, nil
-  if not self.options.raw then
-    event, message = core.json_decode(event)
-    if message then error(fault.new("Runtime.UnmarshalError", "the event is not JSON: " .. message)) end
-  end
-  local result, err = self.handler(event, ctx)
+  local result, err = self.handler(decode(self, invocation.body), ctx)
   -- The library's own way to fail; as a response it would be a success without a value.
   if result == nil and err ~= nil then error(fault.of(err)) end
   if ctx.response then return nil end

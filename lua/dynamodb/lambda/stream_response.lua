@@ -1,6 +1,6 @@
 --- A response that is sent while it is made: chunks, and trailers where it ends in an error.
---- Source: AWS Lambda Developer Guide, "Using the Lambda runtime API", "Response streaming", and "Response streaming for
---- Lambda functions".
+--- Source: AWS Lambda Developer Guide, "Building a custom runtime", "Implementing response streaming in a custom
+--- runtime".
 local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
 local fault = require "dynamodb.lambda.fault"

@@ -1,5 +1,5 @@
---- Several invocations at a time in one execution environment, as Lambda Managed Instances give them: a process for each,
---- since a Lua state does one thing at a time. This one only watches over them.
+--- Several invocations at a time in one execution environment, as Lambda Managed Instances give them: a process for
+--- each, since a Lua state does one thing at a time. This one only watches over them.
 --- Source: AWS Lambda Developer Guide, "Lambda Managed Instances", "Runtimes".
 local system = require "dynamodb.system"
 
