@@ -1,4 +1,4 @@
-// The same functions in Node.js with AWS's SDK: `node node.mjs bare` or `get_user`. Over one kept connection, as
+// The same functions in Node.js with AWS's SDK: `node app.mjs bare` or `get_user`. Over one kept connection, as
 // Amazon's own runtime for Node.js does it.
 import http from "node:http";
 import { createRequire } from "node:module";

@@ -3,7 +3,7 @@
 --- the events the median of the starts' medians. The sizes of what is deployed are told as well.
 local starts = tonumber(os.getenv "BENCH_STARTS" or 21)
 
-local ENVIRONMENT = "LAMBDA_TASK_ROOT=bench/lambda AWS_LAMBDA_FUNCTION_NAME=f AWS_REGION=eu-west-1 "
+local ENVIRONMENT = "LAMBDA_TASK_ROOT=bench/lambda/function AWS_LAMBDA_FUNCTION_NAME=f AWS_REGION=eu-west-1 "
   .. "AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=secret"
 
 local function median(list)
@@ -41,6 +41,6 @@ print(("%-30s %18s %18s %14s %8s"):format("", "next, ms (CPU)", "call, ms (CPU)"
 measure("bootstrap, does nothing", "bare", "build/lambda/bootstrap", starts)
 measure("bootstrap, getUser", "get_user", "build/lambda/bootstrap", starts)
 if os.getenv "BENCH_NODE" == "1" then
-  measure("Node.js, does nothing", "bare", "node bench/lambda/node.mjs bare", math.ceil(starts / 4))
-  measure("Node.js, AWS's SDK, getUser", "get_user", "node bench/lambda/node.mjs get_user", math.ceil(starts / 4))
+  measure("Node.js, does nothing", "bare", "node bench/lambda/function/app.mjs bare", math.ceil(starts / 4))
+  measure("Node.js, AWS's SDK, getUser", "get_user", "node bench/lambda/function/app.mjs get_user", math.ceil(starts / 4))
 end
