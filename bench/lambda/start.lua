@@ -42,5 +42,5 @@ measure("bootstrap, does nothing", "bare", "build/lambda/bootstrap", starts)
 measure("bootstrap, getUser", "get_user", "build/lambda/bootstrap", starts)
 if os.getenv "BENCH_NODE" == "1" then
   measure("Node.js, does nothing", "bare", "node bench/lambda/function/app.mjs bare", math.ceil(starts / 4))
-  measure("Node.js, AWS's SDK, getUser", "get_user", "node bench/lambda/function/app.mjs get_user", math.ceil(starts / 4))
+  measure("Node.js, SDK, getUser", "get_user", "node bench/lambda/function/app.mjs get_user", math.ceil(starts / 4))
 end

@@ -247,7 +247,7 @@ describe("The Lambda runtime and its Runtime API:", function()
 
     it("end together when the handler cannot be loaded", function()
       run { EXTENSION, { { "read" }, { "send", ACCEPTED }, { "close" } }, handler = "error 'broken'", env = TWO }
-      assert.equal(1, f:exit_code())
+      assert.equal(70, f:exit_code())
       assert.equal("error", paths(f:posts(2))[2])
     end)
   end)

@@ -2,6 +2,7 @@
 local core = require "dynamodb.core"
 local process = require "spec.support.process"
 local runtime_api = require "spec.support.runtime_api"
+local server = require "spec.support.server"
 
 local ACCEPTED, event, header = runtime_api.ACCEPTED, runtime_api.event, runtime_api.header
 
@@ -140,7 +141,7 @@ describe("The Lambda runtime", function()
       setup[1] = ACCEPTED
       local post = run(setup):posts(1)[1]
       assert.equal("/2018-06-01/runtime/init/error", post.path)
-      assert.equal(1, f:exit_code())
+      assert.equal(70, f:exit_code())
       assert.same({}, f:posts(0, "GET"))
       local report = core.json_decode(post.body)
       assert.equal(report.errorType, header(post, "lambda-runtime-function-error-type"))
@@ -198,7 +199,7 @@ describe("The Lambda runtime", function()
       assert.truthy(report.stackTrace[2]:find("app.lua:4: in main chunk", 1, true))
       assert.equal(2, #report.stackTrace)
       assert.equal("Function.NoTable", header(post, "lambda-runtime-function-error-type"))
-      assert.equal(1, f:exit_code())
+      assert.equal(70, f:exit_code())
     end)
   end)
 
@@ -268,6 +269,13 @@ describe("The Lambda runtime", function()
       local report = failure { handler = handler "error('\\255' .. ('x'):rep(1e6), 0)" }
       assert.truthy(report.errorMessage:find("^\\xffxxx"))
       assert.truthy(#report.errorMessage < 20000)
+    end)
+
+    it("in any script", function()
+      local report, post = failure { handler = handler "error('größer ✓', 0)" }
+      assert.equal("größer ✓", report.errorMessage)
+      assert.equal("größer ✓",
+        core.json_decode(header(post, "lambda-runtime-function-xray-error-cause")).exceptions[1].message)
     end)
 
     it("and goes on", function()
@@ -363,6 +371,50 @@ describe("The Lambda runtime", function()
       }:posts(2)
       assert.same({ '["Root=1"]', '["none"]' }, { posts[1].body, posts[2].body })
     end)
+  end)
+
+  it("has DynamoDB told of the trace, and a call end before the invocation", function()
+    local dynamodb = server.start { { { "read" }, { "stall" } } }
+    local report = failure {
+      event("{}", {
+        ["Lambda-Runtime-Deadline-Ms"] = ("%d"):format((os.time() + 2) * 1000),
+        ["Lambda-Runtime-Trace-Id"] = "Root=1-2-3;Sampled=1",
+      }),
+      handler = [[
+        local users = require("dynamodb").connect {}:table("users", { partition = "pk" })
+        return { handler = function() return users:get { pk = "a" } end }]],
+      env = {
+        AWS_LAMBDA_FUNCTION_NAME = "f", AWS_REGION = "eu-west-1", AWS_ACCESS_KEY_ID = "a", AWS_SECRET_ACCESS_KEY = "b",
+        AWS_ENDPOINT_URL_DYNAMODB = ("http://127.0.0.1:%d"):format(dynamodb.port),
+      },
+    }
+    assert.equal("DeadlineExceeded", report.errorType)
+    local request = dynamodb:requests()[1]
+    assert.equal("Root=1-2-3;Sampled=1", header(request, "x-amzn-trace-id"))
+    dynamodb:stop()
+  end)
+
+  it("maps neither libcrypto nor libcurl before they are wanted", function()
+    local posts = run {
+      event "1", ACCEPTED, event "2", ACCEPTED, handler = [[
+        local function mapped()
+          local seen = {}
+          for line in io.lines "/proc/self/maps" do
+            local name = line:match "/(lib[%a]+)[^/]*$"
+            if name == "libcrypto" or name == "libssl" or name == "libcurl" then seen[name] = true end
+          end
+          return seen
+        end
+        return { handler = function(event)
+          if event == 2 then
+            require("dynamodb").connect { region = "eu-west-1", endpoint = "http://127.0.0.1:1", access_key_id = "a",
+              secret_access_key = "b", retry = { max_attempts = 1 } }:call "ListTables"
+          end
+          return mapped()
+        end }]],
+    }:posts(2)
+    assert.equal("{}", posts[1].body)
+    assert.same({ libcrypto = true, libssl = true, libcurl = true }, core.json_decode(posts[2].body))
   end)
 
   it("does what was put off after the response and before the next event", function()

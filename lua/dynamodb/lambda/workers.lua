@@ -6,7 +6,7 @@ local system = require "dynamodb.system"
 local SHORTEST = 1 -- seconds; what ends sooner is not started again at once
 
 local workers = {
-  CANNOT_BEGIN = 1, -- exit code of a worker whose function cannot be loaded: nor could another one load it
+  CANNOT_BEGIN = 70, -- exit code of a process whose function cannot be loaded: nor could another one load it
 }
 
 --- Runs `work` in so many processes and replaces those that end, until SIGTERM. Returns the exit code of this one.
