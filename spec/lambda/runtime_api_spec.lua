@@ -76,6 +76,15 @@ describe("The Lambda runtime and its Runtime API:", function()
     assert.equal(3, f:posts(2, "GET")[2].connection)
   end)
 
+  it("a connection that it wants closed is not used again", function()
+    local closing = "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: id-1\r\nConnection: close\r\nContent-Length: 1\r\n\r\n1"
+    run {
+      { { "read" }, { "send", closing }, { "read" }, { "stall" } },
+      { { "read" }, { "send", ACCEPTED }, { "read" }, { "stall" } },
+    }
+    assert.equal(2, f:posts(1)[1].connection)
+  end)
+
   it("a kept connection that dies under a request is made again, once", function()
     run {
       { { "read" }, { "send", event "1" }, { "read" }, { "reset" } },
@@ -150,6 +159,24 @@ describe("The Lambda runtime and its Runtime API:", function()
     assert.equal("/2020-01-01/extension/event/next", wait.path)
     assert.equal("ext-1", runtime_api.header(wait, "lambda-extension-identifier"))
     assert.equal(1, wait.connection)
+  end)
+
+  it("after an event nothing of it is left in the environment", function()
+    run {
+      EXTENSION,
+      {
+        { "read" }, { "send", event("1", {
+          ["Lambda-Runtime-Trace-Id"] = "Root=1", ["Lambda-Runtime-Deadline-Ms"] = ("%d"):format((os.time() + 9) * 1000),
+        }) }, { "read" }, { "send", ACCEPTED }, { "read" }, { "stall" },
+      },
+      handler = [[
+        local function show() print(os.getenv "_X_AMZN_TRACE_ID", (os.getenv "_DYNAMODB_DEADLINE_MS" or ""):match "%d") end
+        return { handler = show, lambda = { shutdown = show } }]],
+    }
+    assert.equal(3, #f:posts(3, "GET"))
+    f.child:kill(SIGTERM)
+    assert.equal(0, f:exit_code())
+    assert.equal("Root=1\t1\nnil\tnil\n", process.read(f.child.stdout))
   end)
 
   it("SIGTERM during an event waits for its response", function()

@@ -64,6 +64,14 @@ describe("A streamed response", function()
     assert.equal("<p>", list[2])
   end)
 
+  it("goes over a new connection where the old one was closed meanwhile", function()
+    local post = run("os.execute 'sleep 0.05' ctx:stream():write 'whole'", {
+      { { "read" }, { "send", event "1" }, { "close" } },
+      { { "read" }, { "send", ACCEPTED }, { "read" }, { "stall" } },
+    }):posts(1)[1]
+    assert.same({ { "whole" }, 2 }, { (chunks(post.body)), post.connection })
+  end)
+
   it("may be empty", function()
     local list, rest = chunks(run "ctx:stream()":posts(1)[1].body)
     assert.same({ {}, "\r\n" }, { list, rest })
