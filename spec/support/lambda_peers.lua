@@ -84,7 +84,7 @@ function methods:output() return process.read(self.child.stdout) .. process.read
 
 --- Ends the emulator and the function: its process is a child of the emulator's.
 function methods:stop()
-  local listing = io.popen(("ps -o pid= --ppid %d"):format(self.child.pid))
+  local listing = io.popen(("unset LD_PRELOAD; ps -o pid= --ppid %d"):format(self.child.pid))
   for pid in listing:lines() do posix.kill(tonumber(pid), 9) end
   listing:close()
   self.child:stop()
