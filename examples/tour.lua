@@ -1,4 +1,5 @@
--- A tour: makes a table, creates, reads, updates and deletes a user, shows what fails and why, drops the table.
+-- A tour: makes a table, creates, reads, updates and deletes a user, reads orders page by page, shows what fails and
+-- why, drops the table.
 --
 --   AWS_ENDPOINT_URL=http://localhost:8000 lua examples/tour.lua       or the endpoint as its argument
 --
@@ -24,25 +25,10 @@ local function say(format, ...)
   print(format:format(...))
 end
 
-local function timestamp()
-  return os.date "!%Y-%m-%dT%H:%M:%SZ"
-end
-
 local function make_table()
-  assert(db:call("CreateTable", {
-    TableName = table_name,
-    KeySchema = { { AttributeName = "pk", KeyType = "HASH" }, { AttributeName = "sk", KeyType = "RANGE" } },
-    AttributeDefinitions = {
-      { AttributeName = "pk", AttributeType = "S" },
-      { AttributeName = "sk", AttributeType = "S" },
-    },
-    BillingMode = "PAY_PER_REQUEST",
-  }))
-  local stop = db:now() + 60
-  while assert(db:call("DescribeTable", { TableName = table_name })).Table.TableStatus ~= "ACTIVE" do
-    assert(db:now() < stop, "the table takes too long")
-  end
+  local users = assert(db:create_table { name = table_name, partition = "pk", sort = "sk", stamps = true })
   say("table      %s is there", table_name)
+  return users
 end
 
 local function create(users, key)
@@ -50,8 +36,7 @@ local function create(users, key)
     pk = key.pk, sk = key.sk, entityType = "User",
     id = "123", name = "Ada", email = "ada@example.com",
     address = { city = "London", lines = { "12 St James's Square" } },
-    createdAt = timestamp(), updatedAt = timestamp(),
-    ttl = os.time() + 365 * 24 * 60 * 60,
+    ttl = dynamodb.time.ttl(365 * 24 * 60 * 60), -- createdAt and updatedAt come from the table's stamps
   }
   assert(users:create(user))
   say("create     %s (%s)", user.name, user.email)
@@ -74,7 +59,7 @@ end
 
 local function update(users, key)
   local user = assert(users:update(key, {
-    set = { name = "Ada Lovelace", updatedAt = timestamp(), [dynamodb.path("address", "city")] = "Marylebone" },
+    set = { name = "Ada Lovelace", [dynamodb.path("address", "city")] = "Marylebone" },
     add = { visits = 1 },
     append = { log = { "renamed" } },
   }, { where = e.exists "pk", returns = "ALL_NEW" }))
@@ -116,34 +101,48 @@ local function delete(users, key)
   say("delete     again: %s", err.code)
 end
 
+local function read_many(users)
+  local orders = {}
+  for i = 1, 30 do
+    local status = i % 3 == 0 and "open" or "shipped"
+    orders[i] = { pk = "USER#123", sk = ("ORDER#%03d"):format(i), status = status, total = i }
+  end
+  assert(users:put_all(orders))
+  local newest = users:query({ pk = "USER#123", sk = e.begins_with "ORDER#" },
+    { where = { status = "open" }, reverse = true, limit = 3 })
+  for order in newest do say("query      %s is open, total %d", order.sk, order.total) end
+  local pages, cursor = 0, nil
+  repeat
+    local page = assert(users:query({ pk = "USER#123" }, { limit = 10 }):page(cursor))
+    pages, cursor = pages + 1, page.cursor
+  until not cursor
+  say("pages      %d of ten items at most, each found by the cursor of the one before", pages)
+  say("scan       %d items in four segments", assert(users:scan { segments = 4 }:count()))
+end
+
 local function any_operation()
-  local answer = assert(db:call("Query", {
-    TableName = table_name,
-    KeyConditionExpression = "pk = :pk",
-    ExpressionAttributeValues = { [":pk"] = "USER#123" },
-  }))
-  assert(answer.Count == 1)
-  say("call       Query found %d item, sk %s", answer.Count, answer.Items[1].sk)
+  local answer = assert(db:call("DescribeTable", { TableName = table_name }))
+  say("call       DescribeTable: %s is %s", answer.Table.TableName, answer.Table.TableStatus)
   local _, err = db:call("DescribeTable", { TableName = table_name .. "-not" })
   assert(err and err:is "ResourceNotFound")
   say("call       %s", tostring(err))
 end
 
-local function tour()
-  local users = db:table(table_name, { partition = "pk", sort = "sk" })
+local function tour(users)
   local key = { pk = "USER#123", sk = "PROFILE#123" }
   create(users, key)
   read(users, key)
   update(users, key)
   values(users)
   delete(users, key)
+  read_many(users)
   any_operation()
 end
 
 -- The table is dropped however the tour ends.
-make_table()
-local ok, problem = pcall(tour)
-local dropped, err = db:call("DeleteTable", { TableName = table_name })
+local users = make_table()
+local ok, problem = pcall(tour, users)
+local dropped, err = db:delete_table(table_name)
 db:close()
 if dropped then say("table      %s is dropped", table_name) end
 if not ok or not dropped then

@@ -158,4 +158,11 @@ function dynamodb.to_json(value)
   return text
 end
 
+-- Rooms that not every program enters: loaded at their first use.
+setmetatable(dynamodb, { __index = function(self, name)
+  if name ~= "streams" then return nil end
+  self.streams = require "dynamodb.streams"
+  return self.streams
+end })
+
 return dynamodb

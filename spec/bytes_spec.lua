@@ -25,6 +25,13 @@ describe("core.crc32", function()
   end)
 end)
 
+describe("core.md5", function()
+  it("is that of RFC 1321, A.5", function()
+    assert.are.equal("d41d8cd98f00b204e9800998ecf8427e", core.md5 "")
+    assert.are.equal("900150983cd24fb0d6963f7d28e17f72", core.md5 "abc")
+  end)
+end)
+
 describe("core.gunzip", function()
   local text = ("answer "):rep(5000)
   local zipped = gzip.store(text)

@@ -136,3 +136,27 @@ describe("a scan in segments", function()
     assert.error_matches(function() scan:all() end, "a hook's own")
   end)
 end)
+
+describe("a failing service", function()
+  -- How often the second page is asked for until its failure is returned.
+  local function attempts(options)
+    local _, runtime = paged_table(function() return 0.02 end)
+    local answer, count = runtime.handler, 0
+    runtime.handler = function(request)
+      if not request.body:find "ExclusiveStartKey" then return answer(request) end
+      count = count + 1
+      return { code = "ConnectionError", sent = false, delay = 0.02 }
+    end
+    local db = dynamodb.connect {
+      region = "eu-west-1", access_key_id = "a", secret_access_key = "b", runtime = runtime,
+    }
+    local _, err = db:table("t", { partition = "pk", types = { pk = "N" } }):scan(options):all()
+    assert.equal("ConnectionError", err.code)
+    return count
+  end
+
+  it("is not asked more often for a page ahead than for another one", function()
+    assert.equal(4, attempts { prefetch = false })
+    assert.equal(4, attempts { prefetch = true })
+  end)
+end)

@@ -308,6 +308,24 @@ describe("a query object", function()
     assert.same({ pk = "p", v = 1 }, assert(t:query({ pk = "p" }, { attributes = { "pk", "v" } }):first()))
   end)
 
+  it("is as it was when it was made, whatever becomes of the program's tables", function()
+    local handler, model = model_reader.new(items(9), 4)
+    local described = core.json_encode { Table = {
+      AttributeDefinitions = { { AttributeName = "pk", AttributeType = "S" } },
+      KeySchema = { { AttributeName = "pk", KeyType = "HASH" }, { AttributeName = "sk", KeyType = "RANGE" } },
+    } }
+    local t = new_table(function(request)
+      if request.head:find "DescribeTable" then return { body = described } end
+      return handler(request)
+    end, nil, {})
+    local keys, options = { pk = "p" }, { limit = 3 }
+    local q = t:query(keys, options)
+    keys.pk, options.limit = "q", 1
+    assert.equal(3, #assert(q:all()))
+    assert.same({ limit = 1 }, options)
+    assert.equal("p", model.requests[1].ExpressionAttributeValues[":0"])
+  end)
+
   it("is used once", function()
     local t = over(3, 2)
     local q = t:query({ pk = "p" })
@@ -453,7 +471,11 @@ describe("fetching ahead", function()
       if #runtime.requests == 2 then return { code = "Timeout", sent = true } end
       return handler(request, ...)
     end)
-    assert.equal(8, #assert(t:query({ pk = "p" }):all()))
+    local q = t:query { pk = "p" }
+    for _ = 1, 4 do assert(q:next()) end
+    runtime:advance(10)
+    for _ = 5, 8 do assert(q:next()) end
+    assert.is_nil(select(2, q:next()))
     assert.equal(4, #runtime.requests)
     assert.equal(3, #model.requests)
   end)
@@ -555,6 +577,22 @@ describe("the capacity units of a query with hydrate", function()
       assert.equal(100, #assert(q:all()))
       assert.equal(100, q:meta().hydrated)
       assert.is_true(runtime:now() >= 13, "150 units at 10 a second: " .. runtime:now())
+    end
+  end)
+end)
+
+describe("an answer that cannot be read", function()
+  it("is asked for again, whatever the program wants to see of numbers", function()
+    for _, numbers in ipairs { "native", "string", "lossless" } do
+      local handler, model = model_reader.new(items(3), 4)
+      local t, runtime
+      t, runtime = new_table(function(request)
+        return #runtime.requests == 1 and { body = '{"Items":[{"pk"' } or handler(request)
+      end, { numbers = numbers, retry = { max_attempts = 2 } })
+      local list, _, meta = t:query({ pk = "p" }):all()
+      assert.equal(3, #list)
+      assert.equal(2, meta.attempts)
+      assert.equal(1, #model.requests)
     end
   end)
 end)

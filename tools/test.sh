@@ -65,11 +65,11 @@ for lua in 5.4 luajit 5.3; do
   ! command -v "$(interpreter "$lua")" > /dev/null || luas+=("$lua")
 done
 unit=() integration=() lambda=() nginx=()
-everything=$(echo spec/*_spec.lua spec/{credentials,integration,lambda,nginx}/*_spec.lua)
-for spec in ${SPECS:-$everything}; do
+specs=(spec/*_spec.lua spec/{credentials,integration,lambda,nginx,streams}/*_spec.lua)
+for spec in ${SPECS:-${specs[*]}}; do
   case $spec in
-    spec/lambda/*) lambda+=("$spec") ;;
-    spec/integration/*) integration+=("$spec") ;;
+    spec/integration/* | spec/lambda/article_spec.lua) integration+=("$spec") ;;
+    spec/lambda/runtime*) lambda+=("$spec") ;;
     spec/nginx/*) nginx+=("$spec") ;;
     *) unit+=("$spec") ;;
   esac
@@ -92,7 +92,7 @@ for engine in $engines; do
 done
 for engine in $engines; do
   [[ ${#lambda[@]} -gt 0 ]] || break
-  suite "Lambda, $engine" tools/engine.sh run "$engine" tools/specs.sh 5.4 "${lambda[@]}"
+  suite "Lambda's runtime, $engine" tools/engine.sh run "$engine" tools/specs.sh 5.4 "${lambda[@]}"
 done
 for engine in $engines; do
   [[ ${#nginx[@]} -gt 0 ]] || break

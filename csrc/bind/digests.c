@@ -7,6 +7,15 @@ static int push_hex (lua_State *L, const unsigned char *hash, size_t len) {
   return 1;
 }
 
+/* core.md5(bytes) -> hexadecimal */
+static int digests_md5 (lua_State *L) {
+  size_t len;
+  const char *bytes = luaL_checklstring(L, 1, &len);
+  unsigned char hash[DIGEST_MD5_SIZE];
+  if (!digest_md5(bytes, len, hash)) return luaL_error(L, "OpenSSL refuses MD5");
+  return push_hex(L, hash, sizeof hash);
+}
+
 /* core.sha1(bytes) -> hexadecimal */
 static int digests_sha1 (lua_State *L) {
   size_t len;
@@ -40,10 +49,7 @@ static int digests_es256 (lua_State *L) {
 
 void digests_register (lua_State *L) {
   static const luaL_Reg functions[] = {
-    {"es256", digests_es256},
-    {"sha1", digests_sha1},
-    {"sha256", digests_sha256},
-    {NULL, NULL},
+    {"es256", digests_es256}, {"md5", digests_md5}, {"sha1", digests_sha1}, {"sha256", digests_sha256}, {NULL, NULL},
   };
   state_register(L, functions);
 }

@@ -79,6 +79,10 @@ int digest_sha1 (const void *bytes, size_t len, unsigned char out[DIGEST_SHA1_SI
   return EVP_Q_digest(NULL, "SHA1", NULL, bytes, len, out, NULL);
 }
 
+int digest_md5 (const void *bytes, size_t len, unsigned char out[DIGEST_MD5_SIZE]) {
+  return EVP_Q_digest(NULL, "MD5", NULL, bytes, len, out, NULL);
+}
+
 /* {==== ES256 ==== */
 
 /* Without it OpenSSL would ask the terminal for the password of an encrypted key. */

@@ -1,7 +1,7 @@
 /*
-** SHA-256, HMAC-SHA-256 and what credentials need beside: SHA-1 and ES256. The only file that knows OpenSSL: algorithms
-** of requests are fetched once, at their first use, contexts are kept and started again, since a fetch costs more than
-** hashing a small request.
+** SHA-256, HMAC-SHA-256 and what credentials need beside: SHA-1 and ES256; MD5 for formats of others. The only file
+** that knows OpenSSL: algorithms of requests are fetched once, at their first use, contexts are kept and started again,
+** since a fetch costs more than hashing a small request.
 */
 #ifndef DYNAMODB_DIGEST_H
 #define DYNAMODB_DIGEST_H
@@ -45,6 +45,10 @@ int hmac_sign (Hmac *h, const void *bytes, size_t len, unsigned char out[DIGEST_
 #define DIGEST_SHA1_SIZE 20
 
 int digest_sha1 (const void *bytes, size_t len, unsigned char out[DIGEST_SHA1_SIZE]);
+
+#define DIGEST_MD5_SIZE 16
+
+int digest_md5 (const void *bytes, size_t len, unsigned char out[DIGEST_MD5_SIZE]);
 
 /* A signature of JSON Web Tokens (RFC 7518, section 3.4), with the public key that proves it. */
 typedef struct Es256 {

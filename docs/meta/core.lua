@@ -342,6 +342,11 @@ function core.gunzip(bytes, limit) end
 ---@return string
 function core.uuid() end
 
+--- An MD5 hash, for formats of others: it proves nothing.
+---@param bytes string
+---@return string    32 digits of lower-case hexadecimal
+function core.md5(bytes) end
+
 --- A SHA-1 hash: the names of SSO's token files are made of it, nothing else here.
 ---@param bytes string
 ---@return string    40 digits of lower-case hexadecimal

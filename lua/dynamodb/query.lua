@@ -78,6 +78,13 @@ local function check(query, options)
   option_rules.capacity(query.table.client, options)
 end
 
+--- A shallow copy: what the program does to its tables later is no part of the query.
+local function copy_of(fields)
+  local copy = {}
+  for name, value in pairs(fields) do copy[name] = value end
+  return copy
+end
+
 --- A query or scan; nothing is sent.
 ---@param target dynamodb.Table
 ---@param index string?
@@ -92,13 +99,13 @@ local function new(target, index, operation, given, options)
     size = 0, at = 0, position = {}, returned = 0, ended = false, busy = false,
     sums = { pages = 0, items = 0, count = 0, scanned = 0, attempts = 0, waited = 0, gone = 0 },
   }, query_mt)
-  self.options = option_rules.check(options, KNOWN[operation], method)
+  self.options = copy_of(option_rules.check(options, KNOWN[operation], method))
   check(self, self.options)
   if operation == "Query" then
     if type(given) ~= "table" and type(given) ~= "string" then
       usage.raise("query: the keys must be a table, { pk = value }, or a text, not a " .. type(given))
     end
-    self.keys = given
+    self.keys = type(given) == "table" and copy_of(given) or given
   end
   local known = target.schema
   -- What can be told now is told now, on the caller's own line.
@@ -321,9 +328,10 @@ local function begin(self, method, defaults)
     usage.raise(method .. ": the query was used already; make another one, with its cursor if it is to go on")
   end
   self.begun = true
-  local options = defaults or {}
-  for name, value in pairs(self.options) do options[name] = value end
-  self.options = options
+  local options = self.options
+  for name, value in pairs(defaults or {}) do
+    if options[name] == nil then options[name] = value end
+  end
 end
 
 --- Ends the call that reads several pages: its failure tells where this call began, since what it had read is not

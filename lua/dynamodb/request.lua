@@ -384,8 +384,8 @@ end
 ---@param options table       timeout, deadline, retry_ambiguous
 ---@param built table?        by who built it: `resend` (may the transport?), `repeatable` (may the policy?),
 ---                           `retry_ambiguous`, `max_attempts`, `was_applied`, `body` (instead of `params`), `arn`
----                           (what that is about), `raw` (the answer's body is wanted as it is), `needed` (sent also
----                           while the client only explains)
+---                           (what that is about), `raw` (the answer's body is wanted as it is), `exact` (it is wanted
+---                           losslessly, too: in the meta), `needed` (sent also while the client only explains)
 ---@return table|string|nil value
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
@@ -434,11 +434,18 @@ function request.perform(client, operation, spec, params, options, built)
     value, err, answer = run(client, call)
   end
   if err then return nil, err end
+  local exact
+  if built.exact then
+    exact, err = response.check(answer, shape_of(output_shapes, operation, spec and spec.output), nil,
+      client.max_response)
+    if not exact then return nil, conclude(call, err) end
+  end
   return value, nil, {
     attempts = call.attempts,
     waited = call.waited,
     request_id = response.request_id(answer),
     capacity = not call.raw and value.ConsumedCapacity or nil,
+    exact = exact,
   }
 end
 

@@ -114,24 +114,14 @@ local function add(changes, action, name, value)
   changes[action][name] = value
 end
 
---- Do the changes name nothing to be changed? Then the update is refused where it is written, and not made of stamps.
----@param changes table
----@return boolean
-local function are_empty(changes)
-  for _, entries in pairs(changes) do
-    if type(entries) ~= "table" or path.is_path(entries) or next(entries) ~= nil then return false end
-  end
-  return true
-end
-
 --- The changes of an update with the stamps, except what the caller changes himself: updated now, and created now if
 --- the item does not say when; one that the update makes does not.
 ---@param target dynamodb.Table
----@param changes any    not changed
+---@param changes any    not changed; if they are a table, something is in it
 ---@param at string?
 ---@return any
 function stamps.update(target, changes, at)
-  if not target.stamps or type(changes) ~= "table" or are_empty(changes) then return changes end
+  if not target.stamps or type(changes) ~= "table" then return changes end
   local own, copy = stamps_of(target), copy_of(changes)
   at = at or stamps.now(target.client)
   if own.updated and not touches(changes, own.updated) then add(copy, "set", own.updated, at) end

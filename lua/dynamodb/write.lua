@@ -4,6 +4,7 @@ local expression = require "dynamodb.expression"
 local expr = require "dynamodb.expression.operators"
 local key = require "dynamodb.key"
 local stamps = require "dynamodb.stamps"
+local update = require "dynamodb.expression.update"
 local usage = require "dynamodb.usage"
 local versions = require "dynamodb.versions"
 
@@ -119,6 +120,7 @@ end
 ---@return dynamodb.Write
 function write.update(target, given, changes, options, at)
   local item_key, version = read_key(target, given, options)
+  update.refuse_empty(changes) -- here, since stamps and versions would make something of nothing
   changes = stamps.update(target, changes, at)
   local condition, current, next_version = options.where, nil, nil
   if target.version then

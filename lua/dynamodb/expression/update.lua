@@ -8,6 +8,8 @@ local ACTIONS = {
   set = true, default = true, append = true, prepend = true, remove = true, add = true, delete = true,
 }
 
+local NOTHING = "changes are empty: nothing would be updated"
+
 ---@param value any
 ---@return boolean
 local function is_number(value)
@@ -144,8 +146,25 @@ local function write(builder, changes, protected)
     end
     if #texts > 0 then clauses[#clauses + 1] = clause[1] .. " " .. table.concat(texts, ", ") end
   end
-  if #clauses == 0 then usage.raise("changes are empty: nothing would be updated") end
+  if #clauses == 0 then usage.raise(NOTHING) end
   return table.concat(clauses, " "), repeat_safe
 end
 
-return { write = write }
+--- Do the changes name nothing to be changed?
+---@param changes any
+---@return boolean
+local function is_empty(changes)
+  if type(changes) ~= "table" then return false end
+  for _, entries in pairs(changes) do
+    if type(entries) ~= "table" or path.is_path(entries) or next(entries) ~= nil then return false end
+  end
+  return true
+end
+
+--- Raises if there is nothing to be changed.
+---@param changes any
+local function refuse_empty(changes)
+  if is_empty(changes) then usage.raise(NOTHING) end
+end
+
+return { write = write, refuse_empty = refuse_empty }

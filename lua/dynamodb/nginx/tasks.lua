@@ -72,6 +72,7 @@ local function finish(task, ok, ...)
   end
   task.ended = true
   if task.joiners then task.joiners:post(task.waiting) end
+  for watcher in pairs(task.watchers or {}) do watcher:post() end
 end
 
 local function run(task, f, ...) finish(task, xpcall(f, caught, ...)) end
@@ -104,6 +105,26 @@ function tasks.join(task)
     repeat task.joiners:wait(LONGEST) until task.ended
   end
   return unpack(task.results, 1, task.results.n)
+end
+
+local function any_ended(list)
+  for _, task in ipairs(list) do
+    if task.ended then return true end
+  end
+  return false
+end
+
+--- Waits until the first of several tasks has ended.
+---@param list dynamodb.Task[]
+function tasks.join_any(list)
+  if any_ended(list) then return end
+  local watcher = semaphore.new()
+  for _, task in ipairs(list) do
+    task.watchers = task.watchers or {}
+    task.watchers[watcher] = true
+  end
+  repeat watcher:wait(LONGEST) until any_ended(list)
+  for _, task in ipairs(list) do task.watchers[watcher] = nil end
 end
 
 -- ------------------------------------------------------------------------------------------------------ locks ----

@@ -12,7 +12,8 @@ local pager_mt = { __name = "dynamodb.Pager", __index = pager_methods }
 ---@field from table?         where the next page begins that is to be fetched
 ---@field exhausted boolean   there is no further page to fetch
 ---@field asked integer       items that requests may have read so far
----@field ahead table?        what is fetched ahead: task, page, err, ready
+---@field ahead table?        what is fetched ahead: task, page, err, ready; neglected: the program was busy with
+---                           something else for long
 
 ---@param stream dynamodb.Stream
 ---@param segment integer
@@ -83,8 +84,14 @@ function pager_methods:look_ahead()
   end)
 end
 
--- What a program that has been busy with something else for long may find: nobody looked at the answer in time.
-local STALE = { Timeout = true, DeadlineExceeded = true, ConnectionError = true, Cancelled = true }
+-- What a program that was busy with something else may find: nobody looked at the answer in time.
+local STALE = { Timeout = true, DeadlineExceeded = true, ConnectionError = true }
+
+--- Is this failure none of the service's?
+local function is_stale(ahead, err)
+  local code = type(err) == "table" and err.code
+  return code == "Cancelled" or ahead.neglected and STALE[code] -- cancelled: in the child of a fork
+end
 
 --- The page that was fetched ahead; nothing at all if it has to be fetched again.
 local function take_ahead(pager)
@@ -93,8 +100,8 @@ local function take_ahead(pager)
   pager.ahead = nil
   local ok, cause = pager.stream.runtime:join(ahead.task)
   if ahead.page then return ahead.page end
-  if not ok and not STALE[type(cause) == "table" and cause.code] then error(cause, 0) end
-  if ok and not STALE[ahead.err.code] then return nil, ahead.err end
+  if not ok and not is_stale(ahead, cause) then error(cause, 0) end
+  if ok and not is_stale(ahead, ahead.err) then return nil, ahead.err end
 end
 
 --- The next page.

@@ -3,7 +3,6 @@ local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
 local expression = require "dynamodb.expression"
 local keys = require "dynamodb.query.keys"
-local model = require "dynamodb.model"
 local option_rules = require "dynamodb.options"
 local projection = require "dynamodb.expression.projection"
 local schema = require "dynamodb.schema"
@@ -164,20 +163,9 @@ end
 ---@return table? exact    the same answer, lossless
 local function ask(plan, params, limits)
   local client = plan.table.client
-  if not client.rounds_numbers then
-    local answer, err, meta = client:perform(plan.operation, params, limits)
-    return answer, err, meta, answer
-  end
-  local body, err, meta = client:perform(plan.operation, params, limits, { raw = true })
-  if not body then return nil, err end
-  local shape = core.shape(model.operations[plan.operation].output)
-  local answer, message = core.decode(shape, body, client.values)
-  local exact = answer and core.decode(shape, body)
-  if not exact then
-    return nil, errors.new { code = "ResponseError", message = message, operation = plan.operation, sent = true }
-  end
-  meta.capacity = answer.ConsumedCapacity
-  return answer, nil, meta, exact
+  local answer, err, meta = client:perform(plan.operation, params, limits, { exact = client.rounds_numbers })
+  if not answer then return nil, err end
+  return answer, nil, meta, meta.exact or answer
 end
 
 ---@class dynamodb.QueryPage

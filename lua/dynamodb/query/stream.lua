@@ -8,6 +8,7 @@ local stream_methods = {}
 local stream_mt = { __name = "dynamodb.Stream", __index = stream_methods }
 
 local CONCURRENCY = 16
+local AWAY = 1 -- seconds between two pages after which what was under way may have failed for that alone
 
 ---@class dynamodb.Stream
 ---@field plan dynamodb.Plan
@@ -23,6 +24,7 @@ local CONCURRENCY = 16
 ---@field active dynamodb.Pager[]     in the order in which they are asked
 ---@field pages integer               fetched, or being fetched
 ---@field closed boolean
+---@field seen number?                when the last page was taken
 
 --- Are pages fetched before they are asked for? Segments always, or they would not be read at the same time. Not by
 --- itself in Lambda, where the process is frozen between two calls, nor where the runtime says no.
@@ -100,7 +102,7 @@ local function await_any(self, count)
     local ahead = self.active[i].ahead
     tasks[#tasks + 1] = ahead and ahead.task
   end
-  if #tasks == count then self.runtime:join_any(tasks) end
+  if tasks[1] then self.runtime:join_any(tasks) end
 end
 
 --- Which of the segments is asked next: one whose page is there, else the first to have it, or the first of all.
@@ -113,10 +115,19 @@ local function choose(self)
   return first_ready(self, count) or 1
 end
 
+--- Notes what was under way while the program was away.
+local function come_back(self)
+  if not self.seen or self.runtime:now() - self.seen < AWAY then return end
+  for _, pager in ipairs(self.active) do
+    if pager.ahead then pager.ahead.neglected = true end
+  end
+end
+
 --- The next page of any segment.
 ---@return dynamodb.QueryPage?    nil without an error: there is none
 ---@return dynamodb.Error?
 function stream_methods:take()
+  come_back(self)
   while true do
     fill(self)
     local i = choose(self)
@@ -134,6 +145,7 @@ function stream_methods:take()
     if page then
       self.active[#self.active + 1] = pager
       fill(self)
+      self.seen = self.runtime:now()
       return page
     end
   end

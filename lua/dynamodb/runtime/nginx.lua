@@ -194,6 +194,10 @@ function runtime_methods.spawn(_, f, ...) return tasks.spawn(f, ...) end
 ---@return any ...    what it returned; or what it raised, and the traceback of that
 function runtime_methods.join(_, task) return tasks.join(task) end
 
+--- Waits until the first of several tasks has ended.
+---@param list dynamodb.Task[]
+function runtime_methods.join_any(_, list) tasks.join_any(list) end
+
 --- A lock between all tasks of the worker.
 ---@return dynamodb.Lock
 function runtime_methods.lock() return tasks.lock() end

@@ -51,6 +51,23 @@ describe("a task", function()
     assert.same({ true, "slow" }, { runtime:join(slow) })
   end)
 
+  it("is waited for together with others until the first of them ends", function()
+    local ended = {}
+    local function sleeper(name, seconds)
+      return runtime:spawn(function()
+        runtime:sleep(seconds)
+        ended[#ended + 1] = name
+      end)
+    end
+    local slow, fast = sleeper("slow", 0.1), sleeper("fast", 0.01)
+    runtime:join_any { slow, fast }
+    assert.same({ "fast" }, ended)
+    runtime:join_any { slow, fast } -- one has ended already
+    assert.same({ "fast" }, ended)
+    runtime:join_any { slow }
+    assert.same({ "fast", "slow" }, ended)
+  end)
+
   it("cannot join itself, and nothing else is a task", function()
     local task
     task = runtime:spawn(function()
