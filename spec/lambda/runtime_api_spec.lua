@@ -77,7 +77,7 @@ describe("The Lambda runtime and its Runtime API:", function()
   end)
 
   it("a connection that it wants closed is not used again", function()
-    local closing = "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: id-1\r\nConnection: close\r\nContent-Length: 1\r\n\r\n1"
+    local closing = event("1", { Connection = "close" })
     run {
       { { "read" }, { "send", closing }, { "read" }, { "stall" } },
       { { "read" }, { "send", ACCEPTED }, { "read" }, { "stall" } },
@@ -166,11 +166,14 @@ describe("The Lambda runtime and its Runtime API:", function()
       EXTENSION,
       {
         { "read" }, { "send", event("1", {
-          ["Lambda-Runtime-Trace-Id"] = "Root=1", ["Lambda-Runtime-Deadline-Ms"] = ("%d"):format((os.time() + 9) * 1000),
+          ["Lambda-Runtime-Trace-Id"] = "Root=1",
+          ["Lambda-Runtime-Deadline-Ms"] = ("%d"):format((os.time() + 9) * 1000),
         }) }, { "read" }, { "send", ACCEPTED }, { "read" }, { "stall" },
       },
       handler = [[
-        local function show() print(os.getenv "_X_AMZN_TRACE_ID", (os.getenv "_DYNAMODB_DEADLINE_MS" or ""):match "%d") end
+        local function show()
+          print(os.getenv "_X_AMZN_TRACE_ID", (os.getenv "_DYNAMODB_DEADLINE_MS" or ""):match "%d")
+        end
         return { handler = show, lambda = { shutdown = show } }]],
     }
     assert.equal(3, #f:posts(3, "GET"))

@@ -6,11 +6,15 @@ import { pathToFileURL } from 'node:url';
 
 const [library, directory, handler] = process.argv.slice(2);
 const { createFunction } = await import(pathToFileURL(library));
+const { AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...variables } = JSON.parse(process.env.FUNCTION_ENV);
 const lambda = await createFunction({
   Code: { Directory: directory },
   Handler: handler,
   Runtime: 'provided',
-  Environment: { Variables: JSON.parse(process.env.FUNCTION_ENV ?? '{}') },
+  Environment: { Variables: variables },
+  Region: AWS_REGION,
+  AccessKeyId: AWS_ACCESS_KEY_ID,
+  SecretAccessKey: AWS_SECRET_ACCESS_KEY,
   MemorySize: 128,
 });
 const log = console.log;

@@ -112,11 +112,11 @@ end
 ---@return string payload
 ---@return any error    nil, or what kind of failure it is
 function fun_methods:invoke(event)
-  self.child:tell(event .. "\n")
+  self.child:tell(event:gsub("\n", " ") .. "\n")
   self.answered = self.answered + 1
   local line = process.await(20, function()
     local lines = {}
-    for text in self.child:output():gmatch "({[^\n]*})\n" do lines[#lines + 1] = text end
+    for text in self.child:output():gmatch '({"error":[^\n]*})\n' do lines[#lines + 1] = text end
     return lines[self.answered]
   end)
   assert(line, "fun gives no answer: " .. process.read(self.child.stderr))
@@ -126,8 +126,10 @@ end
 
 --- Ends the function, then fun.
 function fun_methods:stop()
-  self.child:tell "end\n"
-  self.child:wait(5)
+  if self.child:alive() then
+    self.child:tell "end\n"
+    self.child:wait(5)
+  end
   self.child:stop()
 end
 
