@@ -41,6 +41,14 @@ end
 describe("a role's credentials", function()
   after_each(credentials.leave)
 
+  it("that do not come in time leave no doubt whether a write was applied", function()
+    local db = credentials.client { variables = { HOME = "/h" }, options = { timeout = 5 },
+      files = { ["/h/.aws/config"] = "[default]\n" .. ROLE .. "source_profile = default\n" .. KEYS },
+      routes = { [STS] = { { delay = 9 } } } }
+    local _, err = db:table("t", { partition = "pk" }):update({ pk = "a" }, { add = { n = 1 } })
+    assert.same({ "DeadlineExceeded", false, false }, { err.code, err.sent, err.ambiguous })
+  end)
+
   it("come with account and end, and their source is told whole", function()
     local found, _, runtime = find("[default]\n" .. ROLE .. "source_profile = base\n[profile base]\n" .. KEYS)
     assert.same({ "AKROLE", "a&b<c+", "TOKEN", "123456789012", 1700006400 }, { found.access_key_id,
