@@ -14,6 +14,7 @@ local cached_mt = { __name = "dynamodb.credentials.cached", __index = cached_met
 
 local MANDATORY = 60            -- seconds before they expire
 local PAUSE, CHANCE = 300, 300  -- seconds that a source is left alone: at least, and what chance adds
+local LEASE = 60                -- seconds after which a fetch without a deadline is taken for dead
 local FINAL_PAUSE = 2           -- seconds for which a final failure is told again without asking
 local EARLY = 10                -- seconds before they expire that a program is run again
 
@@ -31,7 +32,7 @@ local LONGEST_ADVISORY = 60 * 60
 ---@field failure dynamodb.Error?          the last one, until there is a success
 ---@field told_until number?               it is told without asking
 ---@field flights integer                  fetches that have ended
----@field is_under_way boolean?
+---@field busy_until number?             somebody fetches, until then at most: a task can be ended without a word
 ---@field lock table?
 
 ---@param provider table    its `get(runtime, deadline)` fetches
@@ -68,7 +69,8 @@ local function usable(self, runtime)
   if self.quiet_until and runtime:now() < self.quiet_until then return current end
   if self.is_refused then return nil end
   local remaining = left(self, runtime)
-  if remaining > self.window or remaining > MANDATORY and self.is_under_way then return current end
+  if remaining > self.window then return current end
+  if remaining > MANDATORY and self.busy_until and runtime:now() < self.busy_until then return current end
 end
 
 local function pause(self, runtime) self.quiet_until = runtime:now() + PAUSE + self.random() * CHANCE end
@@ -92,14 +94,14 @@ end
 
 local function store(self, runtime, credentials)
   local lifetime = credentials.expires and credentials.expires - runtime:time() or math.huge
-  if lifetime <= 0 and self.current then
+  if lifetime <= 0 and (self.current or self.provider.is_plain) then
     local _, err = failure "the source gave credentials that have expired"
     return fail(self, runtime, err)
   end
   self.current, self.failure, self.quiet_until, self.is_refused = credentials, nil, nil, nil
   self.window = self.provider.is_plain and EARLY or advisory_window(lifetime)
   -- There are no others yet, and perhaps it is only this machine's clock: the service decides.
-  if lifetime <= 0 and not self.provider.is_plain then pause(self, runtime) end
+  if lifetime <= 0 then pause(self, runtime) end
   return credentials
 end
 
@@ -114,9 +116,9 @@ local function fetch(self, runtime, deadline)
 end
 
 local function fetch_alone(self, runtime, deadline)
-  self.is_under_way = true
+  self.busy_until = deadline or runtime:now() + LEASE
   local ok, credentials, err = pcall(fetch, self, runtime, deadline)
-  self.is_under_way = nil
+  self.busy_until = nil
   self.flights = self.flights + 1
   self.lock:release()
   if not ok then error(credentials, 0) end
