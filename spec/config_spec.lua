@@ -188,6 +188,12 @@ describe("a profile", function()
     assert.is_false(db.use_fips)
   end)
 
+  it("with a blank value says nothing", function()
+    local db, runtime = client "region = eu-north-1\nservices =\nendpoint_url =\nretry_mode =\nuse_fips_endpoint ="
+    assert(db:call("ListTables"))
+    assert.equal("dynamodb.eu-north-1.amazonaws.com", runtime.requests[1].host)
+  end)
+
   it("with services that are not there is told by every call", function()
     local _, err = client("region = r\nservices = none"):call("ListTables")
     assert.equal('there is no [services none], which profile "default" names', err.message)

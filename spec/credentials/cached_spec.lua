@@ -130,6 +130,16 @@ describe("a hundred tasks that need credentials at once", function()
     assert.equal(2, inner.calls)
   end)
 
+  it("are not told of an older failure by one whose time is over", function()
+    local provider, inner, runtime = new({ false, 3600 }, { delay = 0 })
+    key(provider, runtime)
+    inner.delay = 5
+    local hasty = runtime:spawn(function() return key(provider, runtime, runtime:now() + 1) end)
+    local patient = runtime:spawn(function() return key(provider, runtime, runtime:now() + 60) end)
+    runtime:join(hasty)
+    assert.same({ true, "AK3" }, { runtime:join(patient) })
+  end)
+
   it("do not wait for one that was ended while it fetched", function()
     local provider, inner, runtime = new({ 3600 }, { delay = 0 })
     key(provider, runtime)

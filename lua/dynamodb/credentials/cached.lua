@@ -29,7 +29,7 @@ local LONGEST_ADVISORY = 60 * 60
 ---@field window number                    the advisory one of `current`
 ---@field is_refused boolean?              the service does not take `current`
 ---@field quiet_until number?              the source is left alone; on the runtime's clock
----@field failure dynamodb.Error?          the last one, until there is a success
+---@field failure dynamodb.Error?          of the last fetch
 ---@field told_until number?               it is told without asking
 ---@field flights integer                  fetches that have ended
 ---@field busy_until number?             somebody fetches, until then at most: a task can be ended without a word
@@ -98,7 +98,7 @@ local function store(self, runtime, credentials)
     local _, err = failure "the source gave credentials that have expired"
     return fail(self, runtime, err)
   end
-  self.current, self.failure, self.quiet_until, self.is_refused = credentials, nil, nil, nil
+  self.current, self.quiet_until, self.is_refused = credentials, nil, nil
   self.window = self.provider.is_plain and EARLY or advisory_window(lifetime)
   -- There are no others yet, and perhaps it is only this machine's clock: the service decides.
   if lifetime <= 0 then pause(self, runtime) end
@@ -107,6 +107,7 @@ end
 
 --- Asks the source.
 local function fetch(self, runtime, deadline)
+  self.failure = nil -- an older one says nothing to those who wait for this fetch
   local credentials, err = self.provider:get(runtime, deadline)
   if credentials then return store(self, runtime, credentials) end
   if not err then return nil end -- the source does not exist here
