@@ -154,7 +154,9 @@ local function choose_provider(options)
       given[name] = options[name]
     end
   end
-  if type(given) == "function" then return require("dynamodb.credentials.callback").new(given) end
+  if type(given) == "function" then
+    return require("dynamodb.credentials.cached").new(require("dynamodb.credentials.callback").new(given))
+  end
   if given then
     local message = static.problem(given)
     if message then usage.raise("connect: " .. message) end

@@ -204,8 +204,11 @@ describe("a source that fails", function()
     local provider, inner, runtime = new { 3600, "final", 3600 }
     key(provider, runtime)
     runtime:advance(3600 - 600)
-    assert.equal("log in again", key(provider, runtime))
-    assert.equal("log in again", key(provider, runtime))
+    local _, first = provider:get(runtime)
+    assert.equal("log in again", first.message)
+    first.operation = "GetItem" -- as its caller does
+    local _, second = provider:get(runtime)
+    assert.same({ "log in again", nil }, { second.message, second.operation })
     assert.equal(2, inner.calls)
     runtime:advance(3)
     assert.equal("AK3", key(provider, runtime))
@@ -229,6 +232,43 @@ describe("a program's credentials", function()
   it("are none where they have expired already", function()
     local provider, _, runtime = new({ -5 }, { is_plain = true })
     assert.equal("the source gave credentials that have expired", key(provider, runtime))
+  end)
+end)
+
+describe("a function's credentials", function()
+  local function new_function(expires)
+    local calls, runtime = 0, fake.new()
+    local db = dynamodb.connect { region = "eu-west-1", runtime = runtime, credentials = function()
+      calls = calls + 1
+      local number = calls
+      runtime:sleep(1)
+      return { access_key_id = "AK" .. number, secret_access_key = "SK", expires = expires }
+    end }
+    return db.provider, runtime, function() return calls end
+  end
+
+  for name, expires in pairs { ["with an end"] = fake.new():time() + 3600, ["without an end"] = false } do
+    it(name .. " are asked for once by tasks that need them at once", function()
+      local provider, runtime, calls = new_function(expires or nil)
+      local tasks = {}
+      for i = 1, 100 do tasks[i] = runtime:spawn(function() return key(provider, runtime) end) end
+      for i = 1, 100 do assert.same({ true, "AK1" }, { runtime:join(tasks[i]) }) end
+      assert.equal(1, calls())
+    end)
+  end
+
+  it("are kept until ten seconds before their end", function()
+    local provider, runtime = new_function(fake.new():time() + 3600)
+    assert.equal("AK1", key(provider, runtime))
+    runtime:advance(3600 - 12)
+    assert.equal("AK1", key(provider, runtime))
+    runtime:advance(1)
+    assert.equal("AK2", key(provider, runtime))
+  end)
+
+  it("are asked for each time where it does not tell their end", function()
+    local provider, runtime = new_function()
+    for i = 1, 3 do assert.equal("AK" .. i, key(provider, runtime)) end
   end)
 end)
 

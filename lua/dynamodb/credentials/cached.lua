@@ -23,7 +23,8 @@ local ADVISORY = { { below = 20 * 60 + 1, window = 5 * 60 }, { below = 90 * 60, 
 local LONGEST_ADVISORY = 60 * 60
 
 ---@class dynamodb.credentials.Cached
----@field provider table                   `is_plain`: without stability and windows; `is_fixed`: it has no others
+---@field provider table                   `is_plain`: without stability and windows; `is_fixed`: it has no others;
+---                                        `is_momentary`: those of which it does not tell the end hold for one request
 ---@field random fun(): number
 ---@field current dynamodb.Credentials?
 ---@field window number                    the advisory one of `current`
@@ -32,6 +33,7 @@ local LONGEST_ADVISORY = 60 * 60
 ---@field failure dynamodb.Error?          of the last fetch
 ---@field told_until number?               it is told without asking
 ---@field flights integer                  fetches that have ended
+---@field latest dynamodb.Credentials?     what the last one brought
 ---@field busy_until number?             somebody fetches, until then at most: a task can be ended without a word
 ---@field lock table?
 
@@ -58,7 +60,8 @@ end
 --- Seconds that the credentials still live.
 local function left(self, runtime)
   local expires = self.current.expires
-  return expires and expires - runtime:time() or math.huge
+  if expires then return expires - runtime:time() end
+  return self.provider.is_momentary and 0 or math.huge
 end
 
 --- Credentials that need nobody to be asked.
@@ -75,9 +78,18 @@ end
 
 local function pause(self, runtime) self.quiet_until = runtime:now() + PAUSE + self.random() * CHANCE end
 
+--- A failure that several callers get: each may add to its own.
+---@param err dynamodb.Error
+---@return dynamodb.Error
+local function copy(err)
+  local fields = {}
+  for name, value in pairs(err) do fields[name] = value end
+  return errors.new(fields)
+end
+
 --- The source has failed: what it gave before is served, if it may be.
 local function fail(self, runtime, err)
-  self.failure = err
+  self.failure = copy(err)
   if err.is_final then
     self.told_until = runtime:now() + FINAL_PAUSE
     return nil, err
@@ -120,19 +132,10 @@ local function fetch_alone(self, runtime, deadline)
   self.busy_until = deadline or runtime:now() + LEASE
   local ok, credentials, err = pcall(fetch, self, runtime, deadline)
   self.busy_until = nil
-  self.flights = self.flights + 1
+  self.flights, self.latest = self.flights + 1, ok and credentials or nil
   self.lock:release()
   if not ok then error(credentials, 0) end
   return credentials, err
-end
-
---- A failure that several callers get: each may add to its own.
----@param err dynamodb.Error
----@return dynamodb.Error
-local function copy(err)
-  local fields = {}
-  for name, value in pairs(err) do fields[name] = value end
-  return errors.new(fields)
 end
 
 --- Credentials, fetched if need be.
@@ -147,7 +150,7 @@ function cached_methods:get(runtime, deadline)
   local flights = self.flights
   local locked, late = self.lock:acquire(deadline)
   if not locked then return nil, late end
-  found = usable(self, runtime)
+  found = usable(self, runtime) or self.flights > flights and not self.is_refused and self.latest
   local err = self.failure
   -- The fetch that was waited for has failed: another one at once would not do better.
   local is_told = err and (self.flights > flights or self.told_until and runtime:now() < self.told_until)
