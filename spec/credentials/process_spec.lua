@@ -54,7 +54,8 @@ describe("credential_process", function()
   end)
 
   it("takes an end as the program date writes it", function()
-    local found = find(script("date", "echo '" .. JSON:gsub("2199%-01%-01T00:00:00Z", "2199-01-01T01:00:00+0100") .. "'"))
+    local json = JSON:gsub("2199%-01%-01T00:00:00Z", "2199-01-01T01:00:00+0100")
+    local found = find(script("date", "echo '" .. json .. "'"))
     assert.equal(7226582400, found.expires)
   end)
 
