@@ -1,6 +1,7 @@
 -- Library Lua is what 5.1 and 5.4 have in common; where they differ, the guarded name of either is known.
 local either = {
   "unpack", "loadstring", "setfenv", "jit", table = { fields = { "unpack" } }, math = { fields = { "type" } },
+  package = { fields = { "searchpath" } },
   coroutine = { fields = { "close", "isyieldable" } },
 }
 

@@ -41,13 +41,21 @@ for want in "$@"; do
       need_package lua-busted
       need_package lua-socket
       ;;
+    lambda)
+      need zip zip
+      need unzip unzip
+      need binutils readelf
+      need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
+      need qemu-user qemu-aarch64
+      need_package libc6-dev-arm64-cross
+      ;;
     lint)
       need lua-check luacheck
       need clang-format clang-format
       need cppcheck cppcheck
       ;;
     fuzz) need clang clang ;;
-    *) die "setup for what? build, engine, test, lint or fuzz" ;;
+    *) die "setup for what? build, engine, test, lambda, lint or fuzz" ;;
   esac
 done
 

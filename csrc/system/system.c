@@ -1,12 +1,10 @@
 /*
-** dynamodb.system: what credentials need of the operating system and Lua does not have: programs without a shell, and
-** files that only their owner can read.
+** dynamodb.system: what is needed of the operating system and Lua does not have. Here, for credentials: programs
+** without a shell, and files that only their owner can read.
 */
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE /* mkostemp */
 #endif
-#include "../compat.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,11 +13,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bind.h"
 #include "child.h"
 
 #define CHILD_T "dynamodb.system.child"
 
-static int failure (lua_State *L, const char *message) {
+int system_failure (lua_State *L, const char *message) {
   lua_pushnil(L);
   lua_pushstring(L, message);
   return 2;
@@ -67,7 +66,7 @@ static int spawn (lua_State *L) {
   luaL_getmetatable(L, CHILD_T);
   lua_setmetatable(L, -2);
   const char *wrong = child_start(c, words);
-  return wrong ? failure(L, wrong) : 1;
+  return wrong ? system_failure(L, wrong) : 1;
 }
 
 static void set_bytes (lua_State *L, const char *name, const Buffer *b) {
@@ -117,13 +116,13 @@ static int write_private (lua_State *L) {
   char *name = lua_newuserdata(L, strlen(lua_tostring(L, -1)) + 1);
   strcpy(name, lua_tostring(L, -2));
   int fd = mkostemp(name, O_CLOEXEC); /* with mode 0600 */
-  if (fd < 0) return failure(L, strerror(errno));
+  if (fd < 0) return system_failure(L, strerror(errno));
   const char *wrong = write_all(fd, bytes, len);
   if (close(fd) != 0 && !wrong) wrong = strerror(errno);
   if (!wrong && rename(name, path) != 0) wrong = strerror(errno);
   if (wrong) {
     unlink(name);
-    return failure(L, wrong);
+    return system_failure(L, wrong);
   }
   lua_pushboolean(L, 1);
   return 1;
@@ -145,5 +144,7 @@ int luaopen_dynamodb_system (lua_State *L) {
   lua_setfield(L, -2, "__name");
   lua_pop(L, 1);
   luaL_newlib(L, functions);
+  connection_register(L);
+  process_register(L);
   return 1;
 }

@@ -6,6 +6,7 @@ local errors = require "dynamodb.error"
 local explain = require "dynamodb.explain"
 local expression = require "dynamodb.expression"
 local hooks = require "dynamodb.hooks"
+local invocation = require "dynamodb.invocation"
 local repeat_safe = require "dynamodb.repeat_safe"
 local resource = require "dynamodb.resource"
 local response = require "dynamodb.response"
@@ -332,11 +333,10 @@ local function run(client, call)
   end
 end
 
---- When the call has to be over, on the runtime's clock.
 ---@param client dynamodb.Client
 ---@param options table
 ---@return number?
-function request.deadline(client, options)
+local function wanted_deadline(client, options)
   local timeout = options.timeout
   if timeout == nil then
     if options.deadline then return options.deadline end
@@ -345,6 +345,15 @@ function request.deadline(client, options)
   if not timeout then return options.deadline end
   local deadline = client:runtime():now() + timeout
   return options.deadline and math.min(deadline, options.deadline) or deadline
+end
+
+--- When the call has to be over, on the runtime's clock: in Lambda, before the invocation is.
+---@param client dynamodb.Client
+---@param options table
+---@return number?
+function request.deadline(client, options)
+  local deadline = wanted_deadline(client, options)
+  return client.in_lambda and invocation.bound(client:runtime(), deadline) or deadline
 end
 
 --- The options of a call that makes several requests, `timeout` turned into the one deadline that bounds all of them.
