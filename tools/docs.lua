@@ -6,7 +6,7 @@ local docs = { output = "docs/reference.md" }
 --- What a program uses, in the order in which one meets it; every other module follows as the inside of the library.
 docs.public = { "dynamodb", "dynamodb.client", "dynamodb.table", "dynamodb.batch", "dynamodb.transaction",
   "dynamodb.partiql.results", "dynamodb.expression.operators", "dynamodb.key_template", "dynamodb.time", "dynamodb.set",
-  "dynamodb.error", "dynamodb.nginx", "dynamodb.core" }
+  "dynamodb.error", "dynamodb.nginx", "dynamodb.nginx.cache", "dynamodb.core" }
 --- How a program calls a module that it does not load itself.
 docs.names = { ["dynamodb.expression.operators"] = "dynamodb.expr" }
 
