@@ -337,8 +337,8 @@ function table_methods:wait(what, options)
 end
 
 --- In nginx: the same table, its items read through a cache in a `lua_shared_dict`, which all workers share. Of
---- requests for one item at the same time one is sent. Writes through what is returned (put, create, update, delete) are
---- seen by its next `get` on this machine; what is written elsewhere is seen when `ttl` is over, or after
+--- requests for one item at the same time one is sent. Writes through what is returned (put, create, update, delete)
+--- are seen by its next `get` on this machine; what is written elsewhere is seen when `ttl` is over, or after
 --- `:forget(key)`.
 ---
 --- ```lua no-run

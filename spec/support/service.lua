@@ -12,7 +12,8 @@ local service_methods = {}
 local service_mt = { __name = "spec.Service", __index = service_methods }
 
 -- delay: seconds until an answer; the item is read before them, written after them. status and code: of a failure of
--- each operation, nil for none; only: the access key that it is for. missing: there is no item. stalls: so many GetItem are never answered.
+-- each operation; only: the access key that it is for. missing: there is no item. stalls: so many GetItem are never
+-- answered. lifetime: seconds, of credentials; refuses: a status instead of them.
 local STATE = [[
   state = { name = "Ada", delay = 0, gets = 0, writes = 0, strong = 0, fetches = 0, lifetime = 3600, stalls = 0,
     key = "" }
