@@ -175,7 +175,7 @@ describe("Table:cached", function()
     it("of four workers that are asked at once", function()
       start("ttl = 60", { workers = 4 })
       peer:set { delay = 0.2 }
-      local several, rounds = false, 0
+      local rounds, several = 0, nil
       repeat -- until more than one of them had something to do
         rounds = rounds + 1
         local asked, pids = {}, {}
@@ -206,6 +206,22 @@ describe("Table:cached", function()
       leader:close()
       for i = 1, 10 do assert.matches("^Ada ", (select(2, nginx.answer(asked[i])))) end
       assert.equal(2, peer:count "gets")
+    end)
+
+    it("of which nothing is left when its client has gone", function()
+      start("ttl = 60", { server = [[ location /left { content_by_lua_block {
+        collectgarbage() collectgarbage()
+        local count = 0
+        for _ in pairs(users.flights.under_way) do count = count + 1 end
+        ngx.say("left: ", count)
+      } } ]] })
+      peer:set { stalls = 20 }
+      local asked = {}
+      for i = 1, 20 do asked[i] = self:ask("/get?pk=" .. i) end
+      peer:await("gets", 20)
+      assert.equal("left: 20\n", (select(2, self:get "/left")))
+      for i = 1, 20 do asked[i]:close() end
+      assert.truthy(process.await(5, function() return select(2, self:get "/left") == "left: 0\n" end))
     end)
 
     it("and keeps to the time of each", function()
