@@ -95,10 +95,10 @@ describe("credentials in nginx", function()
 
   it("are fetched anew, once, when they are about to expire", function()
     start ""
-    peer:set { lifetime = 4 }
+    peer:set { lifetime = 2 }
     assert_all("^Ada$", (ask_all(5)))
     assert.equal(1, peer:count "fetches")
-    process.sleep(3)
+    process.sleep(1.5)
     assert_all("^Ada$", (ask_all(20)))
     assert.equal(2, peer:count "fetches")
     assert.equal("AK2", peer:count "key")
@@ -133,6 +133,29 @@ describe("credentials in nginx", function()
     end)
   end
 
+  it("come also in a worker that a reload ends", function()
+    start("", { workers = 1, server = [[
+      location /later { content_by_lua_block {
+        ngx.sleep(0.5)
+        ngx.exec "/get"
+      } }
+    ]] })
+    peer:set { delay = 0.5 }
+    local later = self:ask "/later" -- by then its worker takes no timers any more
+    process.sleep(0.1)
+    self:reload()
+    assert.matches("^Ada %d+\n$", (select(2, nginx.answer(later))))
+  end)
+
+  it("that are being fetched come, though a reload ends the worker", function()
+    start("", { workers = 1 })
+    peer:set { delay = 0.5 }
+    local asked = self:ask "/get"
+    peer:await("fetches", 1)
+    self:reload()
+    assert.matches("^Ada %d+\n$", (select(2, nginx.answer(asked))))
+  end)
+
   describe("with shared_dict", function()
     --- Asks until several workers have had something to do.
     local function ask_workers()
@@ -153,9 +176,9 @@ describe("credentials in nginx", function()
 
     it("are fetched anew by one of them", function()
       start('shared_dict = "shared"', { workers = 4 })
-      peer:set { lifetime = 4 }
+      peer:set { lifetime = 2 }
       ask_workers()
-      process.sleep(3)
+      process.sleep(1.5)
       peer:set { lifetime = 3600, delay = 0.2 }
       ask_workers()
       assert.equal(2, peer:count "fetches")

@@ -194,7 +194,6 @@ function cached_methods:invalidate(credentials)
   if self.provider.is_fixed then return false end
   local current = self.current
   if current and current.access_key_id == credentials.access_key_id then self.is_refused = true end
-  if self.provider.refuse then self.provider:refuse(credentials) end
   return true
 end
 

@@ -15,7 +15,6 @@ local shared_mt = { __name = "dynamodb.nginx.credentials", __index = shared_meth
 ---@field dict table
 ---@field name string         in the dictionary
 ---@field seen string?        the version that was given out last
----@field refused string?     the access key that the service does not take
 ---@field is_fixed boolean?   as of a provider
 ---@field is_plain boolean?   as of a provider
 
@@ -49,7 +48,7 @@ end
 local function find(self)
   local text = self.dict:get(self.name)
   local found = text and core.json_decode(text)
-  if not found or found.version == self.seen or found.credentials.access_key_id == self.refused then return nil end
+  if not found or found.version == self.seen then return nil end
   self.seen, self.is_plain, self.is_fixed = found.version, found.is_plain, nil
   return found.credentials
 end
@@ -86,9 +85,5 @@ function shared_methods:get(runtime, deadline)
   local message = "the deadline passed in waiting for another worker's credentials"
   return nil, errors.new { code = "DeadlineExceeded", message = message, sent = false }
 end
-
---- The service does not take these: what the dictionary has of them counts no more.
----@param credentials dynamodb.Credentials
-function shared_methods:refuse(credentials) self.refused = credentials.access_key_id end
 
 return { new = new }
