@@ -15,6 +15,7 @@ local cached_mt = { __name = "dynamodb.credentials.cached", __index = cached_met
 local MANDATORY = 60            -- seconds before they expire
 local PAUSE, CHANCE = 300, 300  -- seconds that a source is left alone: at least, and what chance adds
 local LEASE = 60                -- seconds after which a fetch without a deadline is taken for dead
+local APART = 60                -- seconds that a fetch may take which no caller's deadline bounds
 local FINAL_PAUSE = 2           -- seconds for which a final failure is told again without asking
 local EARLY = 10                -- seconds before they expire that a program is run again
 
@@ -36,6 +37,7 @@ local LONGEST_ADVISORY = 60 * 60
 ---@field latest dynamodb.Credentials?     what the last one brought
 ---@field busy_until number?             somebody fetches, until then at most: a task can be ended without a word
 ---@field lock table?
+---@field errand table?                    the fetch under way, where the runtime has something apart from its callers
 
 ---@param provider table    its `get(runtime, deadline)` fetches
 ---@param random? fun(): number
@@ -78,18 +80,9 @@ end
 
 local function pause(self, runtime) self.quiet_until = runtime:now() + PAUSE + self.random() * CHANCE end
 
---- A failure that several callers get: each may add to its own.
----@param err dynamodb.Error
----@return dynamodb.Error
-local function copy(err)
-  local fields = {}
-  for name, value in pairs(err) do fields[name] = value end
-  return errors.new(fields)
-end
-
 --- The source has failed: what it gave before is served, if it may be.
 local function fail(self, runtime, err)
-  self.failure = copy(err)
+  self.failure = errors.copy(err)
   if err.is_final then
     self.told_until = runtime:now() + FINAL_PAUSE
     return nil, err
@@ -138,6 +131,42 @@ local function fetch_alone(self, runtime, deadline)
   return credentials, err
 end
 
+--- Begins a fetch that goes on when its caller's request has ended.
+---@return table?    nil: that is impossible at this moment
+local function begin_errand(self, runtime)
+  local errand
+  errand = runtime:apart(function()
+    local ok, credentials, err = pcall(fetch, self, runtime, runtime:now() + APART)
+    if self.errand == errand then self.errand, self.busy_until = nil, nil end
+    if not ok then error(credentials, 0) end
+    return credentials, err
+  end)
+  self.errand, self.busy_until = errand, errand and runtime:now() + APART or nil
+  return errand
+end
+
+--- Has credentials fetched apart from the caller, and waits for them if need be.
+---@return boolean is_answered    false: the runtime cannot do it
+---@return dynamodb.Credentials?
+---@return dynamodb.Error?
+local function get_apart(self, runtime, deadline)
+  if not runtime.apart or self.provider.is_momentary then return false end -- a program's function may need its request
+  local errand = self.errand
+  if not errand or errand:is_lost() then errand = begin_errand(self, runtime) end
+  if not errand then return false end
+  local found = usable(self, runtime)
+  if found then return true, found end
+  if errand:wait(deadline) then
+    local ok, credentials, err = errand.results[1], errand.results[2], errand.results[3]
+    if not ok then error(credentials, 0) end
+    return true, credentials, err and errors.copy(err)
+  end
+  if errand:is_lost() then return false end
+  return true, nil, errors.new {
+    code = "DeadlineExceeded", message = "the deadline passed in waiting for credentials", sent = false,
+  }
+end
+
 --- Credentials, fetched if need be.
 ---@param runtime table
 ---@param deadline number?    on the runtime's clock
@@ -146,18 +175,23 @@ end
 function cached_methods:get(runtime, deadline)
   local found = usable(self, runtime)
   if found then return found end
+  local err = self.failure
+  if err and self.told_until and runtime:now() < self.told_until then return nil, errors.copy(err) end
+  local is_answered, credentials
+  is_answered, credentials, err = get_apart(self, runtime, deadline)
+  if is_answered then return credentials, err end
   self.lock = self.lock or runtime:lock()
   local flights = self.flights
   local locked, late = self.lock:acquire(deadline)
   if not locked then return nil, late end
   found = usable(self, runtime) or self.flights > flights and not self.is_refused and self.latest
-  local err = self.failure
+  err = self.failure
   -- The fetch that was waited for has failed: another one at once would not do better.
-  local is_told = err and (self.flights > flights or self.told_until and runtime:now() < self.told_until)
+  local is_told = err and self.flights > flights
   if not found and not is_told then return fetch_alone(self, runtime, deadline) end
   self.lock:release()
   if found then return found end
-  return nil, copy(err)
+  return nil, errors.copy(err)
 end
 
 --- The service refuses these credentials: others are fetched at the next `get`.

@@ -166,7 +166,9 @@ local function new(context)
   providers[#providers + 1] = profile_provider(context, false)
   providers[#providers + 1] = container.new(context)
   providers[#providers + 1] = imds.new(context)
-  return cached.new(chain.new(providers))
+  local provider = chain.new(providers)
+  if context.shared_dict then provider = require("dynamodb.nginx.credentials").new(provider, context) end
+  return cached.new(provider)
 end
 
 return { new = new, build = build }
