@@ -15,6 +15,7 @@ files["spec/nginx/inside"] = { read_globals = { "ngx" } }
 files["spec/support/nginx_busted.lua"] = { read_globals = { "ngx" } }
 files["tools"] = { std = "lua54" }
 files["examples"] = { std = "max" }
+files["examples/nginx"] = { globals = { "ngx" } }
 files["rockspec"] = { std = "+rockspec" }
 files["lua/dynamodb/model.lua"] = { max_line_length = false }  -- generated: one operation a line
 files["lua/dynamodb/nginx"] = { read_globals = { "ngx" } }

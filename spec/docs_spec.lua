@@ -59,7 +59,7 @@ describe("docs/reference.md", function()
   end)
 
   it("has every function of the modules that a program loads, and no other", function()
-    for _, module in ipairs { "dynamodb", "dynamodb.core", "dynamodb.curl", "dynamodb.system" } do
+    for _, module in ipairs { "dynamodb", "dynamodb.core", "dynamodb.curl", "dynamodb.system", "dynamodb.migrate" } do
       assert.are.same({}, difference(require(module), documented(module)), module)
     end
     local operators = documented "dynamodb.expression.operators"
@@ -72,6 +72,11 @@ describe("docs/reference.md", function()
     local pool = curl.pool()
     local transfer = pool:start { scheme = "http", host = "127.0.0.1", port = 9 }
     transfer:cancel()
+    local path = os.tmpname()
+    local append, interrupts = assert(require("dynamodb.system").append(path)), require("dynamodb.system").interrupts()
+    append:close()
+    interrupts:close()
+    os.remove(path)
     local objects = {
       ["dynamodb.Signer"] = { "dynamodb.core", signer },
       ["dynamodb.RetryPolicy"] = { "dynamodb.core", core.retry() },
@@ -79,6 +84,11 @@ describe("docs/reference.md", function()
       ["dynamodb.RetryCall"] = { "dynamodb.core", core.retry():call() },
       ["dynamodb.Number"] = { "dynamodb.core", core.number "0.12345678901234567890123456789" },
       ["dynamodb.Binary"] = { "dynamodb.core", core.binary "" },
+      ["dynamodb.Deflater"] = { "dynamodb.core", core.deflater() },
+      ["dynamodb.Inflater"] = { "dynamodb.core", core.inflater() },
+      ["dynamodb.Md5"] = { "dynamodb.core", core.md5_stream() },
+      ["dynamodb.AppendFile"] = { "dynamodb.system", append },
+      ["dynamodb.Interrupts"] = { "dynamodb.system", interrupts },
       ["dynamodb.Pool"] = { "dynamodb.curl", pool },
       ["dynamodb.Transfer"] = { "dynamodb.curl", transfer },
       ["dynamodb.Child"] = { "dynamodb.system", require("dynamodb.system").spawn { "true" } },

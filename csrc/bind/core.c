@@ -8,7 +8,9 @@
 #include "digests.h"
 #include "encode.h"
 #include "expression.h"
+#include "gzip.h"
 #include "http.h"
+#include "md5.h"
 #include "options.h"
 #include "retry.h"
 #include "seal.h"
@@ -40,6 +42,8 @@ static int build_module (lua_State *L) {
   batch_register(L);
   bucket_register(L);
   seal_register(L);
+  gzip_register(L);
+  md5_register(L);
   http_register(L);
   export_metatable(L, MT_LIST, "list_mt");
   export_metatable(L, MT_SET, "set_mt");

@@ -20,6 +20,9 @@ static const char *const metatable_names[MT_LAST] = {
   [MT_BUCKET] = "dynamodb.bucket",
   [MT_TRANSACTION] = "dynamodb.transaction",
   [MT_BATCH] = "dynamodb.batch",
+  [MT_DEFLATER] = "dynamodb.deflater",
+  [MT_INFLATER] = "dynamodb.inflater",
+  [MT_MD5] = "dynamodb.md5",
   [MT_HTTP] = "dynamodb.http",
 };
 

@@ -28,6 +28,9 @@ typedef enum Metatable {
   MT_RETRY_CALL,
   MT_BATCH,
   MT_BUCKET,
+  MT_DEFLATER,
+  MT_INFLATER,
+  MT_MD5,
   MT_HTTP,  /* a reader of responses */
   MT_ARRAY, /* cjson's marks, where it has them */
   MT_EMPTY_ARRAY,

@@ -75,6 +75,30 @@ int hmac_sign (Hmac *h, const void *bytes, size_t len, unsigned char out[DIGEST_
          EVP_MAC_final(h->context, out, &size, DIGEST_SIZE) && size == DIGEST_SIZE;
 }
 
+int md5_open (Md5 *m) {
+  EVP_MD *md5 = EVP_MD_fetch(NULL, "MD5", NULL);
+  m->context = md5 ? EVP_MD_CTX_new() : NULL;
+  int ok = m->context && EVP_DigestInit_ex2(m->context, md5, NULL);
+  EVP_MD_free(md5);
+  if (!ok) md5_close(m);
+  return ok;
+}
+
+void md5_close (Md5 *m) {
+  EVP_MD_CTX_free(m->context);
+  m->context = NULL;
+}
+
+int md5_update (Md5 *m, const void *bytes, size_t len) {
+  return EVP_DigestUpdate(m->context, bytes, len);
+}
+
+int md5_finish (Md5 *m, unsigned char out[DIGEST_MD5_SIZE]) {
+  int ok = EVP_DigestFinal_ex(m->context, out, NULL);
+  md5_close(m);
+  return ok;
+}
+
 int digest_sha1 (const void *bytes, size_t len, unsigned char out[DIGEST_SHA1_SIZE]) {
   return EVP_Q_digest(NULL, "SHA1", NULL, bytes, len, out, NULL);
 }

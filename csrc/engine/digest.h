@@ -50,6 +50,16 @@ int digest_sha1 (const void *bytes, size_t len, unsigned char out[DIGEST_SHA1_SI
 
 int digest_md5 (const void *bytes, size_t len, unsigned char out[DIGEST_MD5_SIZE]);
 
+/* The same in pieces. */
+typedef struct Md5 {
+  struct evp_md_ctx_st *context;
+} Md5;
+
+int md5_open (Md5 *m); /* 0 when OpenSSL refuses, as it does where only approved algorithms are allowed */
+void md5_close (Md5 *m);
+int md5_update (Md5 *m, const void *bytes, size_t len);
+int md5_finish (Md5 *m, unsigned char out[DIGEST_MD5_SIZE]); /* closes it */
+
 /* A signature of JSON Web Tokens (RFC 7518, section 3.4), with the public key that proves it. */
 typedef struct Es256 {
   unsigned char signature[64]; /* r and s, 32 bytes each */

@@ -1,6 +1,6 @@
 /*
-** dynamodb.system: what is needed of the operating system and Lua does not have. Here, for credentials: programs
-** without a shell, and files that only their owner can read.
+** dynamodb.system: what is needed of the operating system and Lua does not have. For credentials: programs without a
+** shell, and files that only their owner can read; for Lambda's runtime, see bind.h; for jobs, see files.h.
 */
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE /* mkostemp */
@@ -15,6 +15,7 @@
 
 #include "bind.h"
 #include "child.h"
+#include "files.h"
 
 #define CHILD_T "dynamodb.system.child"
 
@@ -146,5 +147,6 @@ int luaopen_dynamodb_system (lua_State *L) {
   luaL_newlib(L, functions);
   connection_register(L);
   process_register(L);
+  files_register(L);
   return 1;
 }

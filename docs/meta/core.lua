@@ -338,6 +338,68 @@ function core.crc32(bytes) end
 ---@return string? message
 function core.gunzip(bytes, limit) end
 
+---@class dynamodb.Deflater
+--- gzip in pieces, for files of any length.
+local deflater = {}
+
+--- A deflater.
+---@param level? integer    1 (fast) to 9 (small); 6
+---@return dynamodb.Deflater
+function core.deflater(level) end
+
+--- Takes bytes in.
+---@param bytes string
+---@return string? compressed    what is ready of it, often nothing
+---@return string? message
+function deflater:write(bytes) end
+
+--- Ends the gzip member. The next bytes begin another one, which is part of the same file.
+---@return string? compressed
+---@return string? message
+function deflater:finish() end
+
+--- Frees its memory; the collector does the same.
+function deflater:close() end
+
+---@class dynamodb.Inflater
+--- The way back. Several gzip members in a row are one file.
+local inflater = {}
+
+--- An inflater.
+---@return dynamodb.Inflater
+function core.inflater() end
+
+--- Takes compressed bytes in.
+---@param bytes string    not too many: they may become a thousand times as many
+---@return string? inflated
+---@return string? message
+function inflater:read(bytes) end
+
+--- Has a gzip member begun that has not ended? At the end of a file, it was cut off.
+---@return boolean
+function inflater:inside() end
+
+--- Frees its memory; the collector does the same.
+function inflater:close() end
+
+---@class dynamodb.Md5
+--- MD5 in pieces: the checksum of S3 and its manifests, no protection against anybody.
+local md5 = {}
+
+--- An MD5 of nothing yet.
+---@return dynamodb.Md5?
+---@return string? message    OpenSSL does not offer it where only approved algorithms are allowed
+function core.md5_stream() end
+
+--- Takes bytes in.
+---@param bytes string
+---@return dynamodb.Md5    itself
+function md5:update(bytes) end
+
+--- Its 16 bytes. Nothing can be added afterwards.
+---@return string
+function md5:finish() end
+
 --- A random UUID (version 4) from the system's random source.
 ---@return string
 function core.uuid() end

@@ -1,8 +1,9 @@
 ---@meta dynamodb.system
 ---
 --- What is needed of the operating system: for credentials, programs run without a shell and files that only their
---- owner can read; for the runtime of Lambda, a connection, the environment, SIGTERM and worker processes. It has its
---- own shared object; it is loaded when it is needed.
+--- owner can read; for the runtime of Lambda, a connection, the environment, SIGTERM and worker processes; for
+--- migrations, files that are there after a crash, a lock between processes, directories, and Ctrl-C. It has its own
+--- shared object; it is loaded when it is needed. What the system refuses is returned as `nil, message`.
 
 ---@class dynamodb.system
 local system = {}
@@ -118,5 +119,75 @@ function system.wait() end
 --- Asks a child process to end, and waits until it has.
 ---@param pid integer
 function system.terminate(pid) end
+
+---@class dynamodb.AppendFile
+--- A file that only grows, and that no other process can open in this way until it is closed.
+local file = {}
+
+--- Opens a file; it is made if it is not there.
+---@param path string
+---@return dynamodb.AppendFile?
+---@return string? message    "another process has it" if that is so
+function system.append(path) end
+
+--- Writes at the end: all of it, or the file is as it was.
+---@param bytes string
+---@return true?
+---@return string? message
+function file:append(bytes) end
+
+--- Waits until what was written is on the disk.
+---@return true?
+---@return string? message
+function file:sync() end
+
+--- Cuts off what stands behind an offset.
+---@param size integer
+---@return true?
+---@return string? message
+function file:truncate(size) end
+
+--- Reads some of it.
+---@param offset integer    from 0
+---@param count integer     bytes, up to 16 MB; fewer are returned at the end
+---@return string?
+---@return string? message
+function file:read(offset, count) end
+
+--- Its length in bytes.
+---@return integer
+function file:size() end
+
+--- Closes it; the collector does the same. Closing twice is allowed.
+function file:close() end
+
+--- Replaces a file's content as a whole: after a crash the old one is there, or the new one. The new one is written
+--- beside it first, under the name with ".new".
+---@param path string
+---@param bytes string
+---@return true?
+---@return string? message
+function system.replace(path, bytes) end
+
+--- Makes a directory; one that is there already is no failure.
+---@param path string
+---@return true?
+---@return string? message
+function system.mkdir(path) end
+
+---@class dynamodb.Interrupts
+--- SIGINT and SIGTERM as something that a program asks for. The second one of a kind ends the process.
+local interrupts = {}
+
+--- Takes both signals from now on. Raises if somebody in this process has them already.
+---@return dynamodb.Interrupts
+function system.interrupts() end
+
+--- Which of them came last.
+---@return "SIGINT"|"SIGTERM"|nil
+function interrupts:raised() end
+
+--- Gives them back; the collector does the same.
+function interrupts:close() end
 
 return system

@@ -13,6 +13,7 @@ local parallel = require "dynamodb.parallel"
 local partiql = require "dynamodb.partiql"
 local request = require "dynamodb.request"
 local setup = require "dynamodb.setup"
+local shared = require "dynamodb.nginx.shared"
 local table_module = require "dynamodb.table"
 local tables = require "dynamodb.admin.tables"
 local transaction = require "dynamodb.transaction"
@@ -68,6 +69,7 @@ local OPTIONS = {
   account_id_endpoint_mode = { "preferred", "disabled", "required" },
   ignore_configured_endpoint_urls = "boolean",
   mfa_token = "function",
+  shared_dict = "string",
   credentials = "credentials",
   access_key_id = "string",
   secret_access_key = "string",
@@ -154,7 +156,9 @@ local function choose_provider(options)
       given[name] = options[name]
     end
   end
-  if type(given) == "function" then return require("dynamodb.credentials.callback").new(given) end
+  if type(given) == "function" then
+    return require("dynamodb.credentials.cached").new(require("dynamodb.credentials.callback").new(given))
+  end
   if given then
     local message = static.problem(given)
     if message then usage.raise("connect: " .. message) end
@@ -226,6 +230,11 @@ local function connect(options)
     local _, message = endpoint.parse(options.endpoint)
     if message then usage.raise("connect: endpoint " .. message) end
   end
+  local provider = choose_provider(options)
+  if options.shared_dict then
+    shared.dictionary(options.shared_dict, "connect: shared_dict")
+    if provider then usage.raise "connect: shared_dict is for credentials that are searched, not for given ones" end
+  end
   if options.cursor_keys then cursors.check_keys(options.cursor_keys, "connect: cursor_keys") end
   local environment = config.snapshot()
   local policy, problem = retry_policy(options, environment)
@@ -246,7 +255,7 @@ local function connect(options)
     region = config.region(options, environment),
     configured = {}, -- endpoints, by service; filled from the environment and the files at the first call
     endpoints = {}, -- parsed, by service and account; filled as they are needed
-    provider = choose_provider(options),
+    provider = provider,
     values = value_options(options),
     rounds_numbers = options.numbers == "native" or options.numbers == "string",
     cursor_keys = options.cursor_keys,
@@ -270,9 +279,7 @@ end
 --- The module of the runtime for where we are: nginx's Lua has one of its own, in which libcurl would block the worker.
 ---@return string
 local function runtime_here()
-  local ngx = package.loaded.ngx
-  local is_nginx = type(ngx) == "table" and type(ngx.config) == "table" and ngx.config.subsystem == "http"
-  return is_nginx and "dynamodb.runtime.nginx" or "dynamodb.runtime.plain"
+  return shared.is_nginx() and "dynamodb.runtime.nginx" or "dynamodb.runtime.plain"
 end
 
 --- What reaches the outside for this client; made at its first use, when the configuration is read as a whole.

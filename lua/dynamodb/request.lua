@@ -160,7 +160,10 @@ local function attempt(client, call, trip)
   if not region then return nil, err end
   local credentials, target
   credentials, err = client.provider:get(runtime, call.deadline)
-  if not credentials then return nil, err end
+  if not credentials then
+    err.sent = false -- what was asked of their source is no attempt of this call
+    return nil, err
+  end
   trip.credentials = credentials
   target, err = client:endpoint(call.service, credentials.account_id, call.arn, call.spec and call.spec.search)
   if not target then return nil, err end

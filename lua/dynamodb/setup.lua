@@ -25,6 +25,7 @@ local function context_of(client, setting)
     setting = setting,
     endpoint = function(service) return config.endpoint(options, environment, service, profile) end,
     mfa_token = options.mfa_token,
+    shared_dict = options.shared_dict,
   }
 end
 

@@ -106,4 +106,67 @@ describe("examples/", function()
     if engine.name == "dynalite" then return pending "dynalite has no transactions" end
     assert.matches("eve registers Ada@Example.com +the address is taken", start "examples/unique.lua")
   end)
+
+  describe("migrations/", function()
+    -- A table with these items, and what runs an example on it.
+    local function new_run(items, example)
+      local name = engine.create_table(db, { "pk:S", "sk:S" })
+      local tbl = db:table(name, { partition = "pk", sort = "sk" })
+      assert(tbl:put_all(items))
+      local checkpoint = process.temporary()
+      local function migrate(what)
+        local code, output, errors = process.run {
+          process.lua, "examples/migrate.lua", "examples/migrations/" .. example, name, checkpoint, what or "dry",
+          env = { AWS_ENDPOINT_URL = engine.endpoint },
+        }
+        assert.equal(0, code, output .. errors)
+        return output
+      end
+      return tbl, migrate
+    end
+
+    it("split_name.lua runs and is taken back", function()
+      local people, migrate = new_run({
+        { pk = "1", sk = "p", name = "Ada Lovelace" }, { pk = "2", sk = "p", name = "Plato" },
+      }, "split_name.lua")
+      finally(function() engine.drop_table(db, people.name) end)
+      assert.matches('%+ last: "Lovelace"', migrate())
+      assert.equal("Ada Lovelace", assert(people:get { pk = "1", sk = "p" }).name)
+      assert.matches("changed 1", migrate "run")
+      assert.same({ pk = "1", sk = "p", first = "Ada", last = "Lovelace" }, assert(people:get { pk = "1", sk = "p" }))
+      assert.equal("Plato", assert(people:get { pk = "2", sk = "p" }).name)
+      assert.matches("reverted 1", migrate "revert")
+      assert.same({ pk = "1", sk = "p", name = "Ada Lovelace" }, assert(people:get { pk = "1", sk = "p" }))
+    end)
+
+    it("single_table.lua runs", function()
+      if engine.name == "dynalite" then return pending "dynalite has no transactions" end
+      local orders, migrate = new_run({
+        { pk = "42", sk = "7", placed = "2026-11-28T10:00:00Z", total = 10 },
+        { pk = "42", sk = "8", placed = "2026-11-29T10:00:00Z", total = 20 },
+      }, "single_table.lua")
+      finally(function() engine.drop_table(db, orders.name) end)
+      assert.matches("rekeyed 2", migrate "run")
+      local found = assert(orders:query({ pk = "CUSTOMER#42" }):all())
+      assert.same({ "ORDER#2026-11-28#000007", "ORDER#2026-11-29#000008" }, { found[1].sk, found[2].sk })
+      assert.same({ "42", 7, 10, 2 }, { found[1].customer, found[1].number, found[1].total, found[1].schema })
+      assert.equal(2, assert(orders:scan():count()))
+    end)
+
+    it("backfill_index.lua runs", function()
+      local orders, migrate = new_run({
+        { pk = "1", sk = "o", status = "open", placed = "2026-11-28" },
+        { pk = "2", sk = "o", status = "closed", placed = "2026-11-27" },
+        { pk = "3", sk = "o", status = "open", placed = "2026-11-26" },
+      }, "backfill_index.lua")
+      finally(function() engine.drop_table(db, orders.name) end)
+      if engine.name ~= "dynalite" then
+        assert(orders:alter { indexes = { GSI1 = { partition = "GSI1PK", sort = "GSI1SK" } } })
+      end
+      assert.matches("changed 2", migrate "run")
+      if engine.name == "dynalite" then return end
+      local open = assert(orders:index("GSI1"):query({ GSI1PK = "STATUS#open" }):all())
+      assert.same({ "3", "1" }, { open[1].pk, open[2].pk })
+    end)
+  end)
 end)

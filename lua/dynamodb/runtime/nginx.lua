@@ -3,6 +3,7 @@
 local clock = require "dynamodb.nginx.clock"
 local connections = require "dynamodb.nginx.connections"
 local core = require "dynamodb.core"
+local errand = require "dynamodb.nginx.errand"
 local errors = require "dynamodb.error"
 local phase = require "dynamodb.nginx.phase"
 local proxy = require "dynamodb.runtime.proxy"
@@ -197,6 +198,11 @@ function runtime_methods.join(_, task) return tasks.join(task) end
 --- Waits until the first of several tasks has ended.
 ---@param list dynamodb.Task[]
 function runtime_methods.join_any(_, list) tasks.join_any(list) end
+
+--- Begins something that goes on when the request has ended in which it began.
+---@param f function
+---@return dynamodb.nginx.Errand?    nil: that is impossible at this moment
+function runtime_methods.apart(_, f) return errand.begin(f) end
 
 --- A lock between all tasks of the worker.
 ---@return dynamodb.Lock

@@ -1,0 +1,42 @@
+#include "interrupts.h"
+
+#include <string.h>
+
+/* A signal belongs to the process, and its handler is given nothing: this cannot stand in any Lua state. */
+static volatile sig_atomic_t raised;
+static int taken;
+
+static void note (int signal) {
+  raised = signal;
+}
+
+static void take (int signal, struct sigaction *before) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = note;
+  action.sa_flags = (int)SA_RESETHAND; /* the second one ends the process */
+  sigemptyset(&action.sa_mask);
+  sigaction(signal, &action, before);
+}
+
+int interrupts_open (Interrupts *i) {
+  if (taken) return 0;
+  taken = 1;
+  raised = 0;
+  take(SIGINT, &i->interrupt);
+  take(SIGTERM, &i->terminate);
+  i->open = 1;
+  return 1;
+}
+
+const char *interrupts_raised (void) {
+  int signal = raised;
+  return signal == SIGINT ? "SIGINT" : signal == SIGTERM ? "SIGTERM" : NULL;
+}
+
+void interrupts_close (Interrupts *i) {
+  if (!i->open) return;
+  sigaction(SIGINT, &i->interrupt, NULL);
+  sigaction(SIGTERM, &i->terminate, NULL);
+  i->open = taken = 0;
+}

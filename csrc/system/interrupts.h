@@ -1,0 +1,22 @@
+/*
+** SIGINT and SIGTERM as something that a program asks for at moments of its own. The second signal ends the process, as
+** it would have without this.
+*/
+#ifndef DYNAMODB_INTERRUPTS_H
+#define DYNAMODB_INTERRUPTS_H
+
+#include <signal.h>
+
+#pragma GCC visibility push(hidden)
+
+typedef struct Interrupts {
+  struct sigaction interrupt, terminate; /* what was there before */
+  int open;
+} Interrupts;
+
+int interrupts_open (Interrupts *i);  /* 0 when somebody has them already */
+const char *interrupts_raised (void); /* "SIGINT", "SIGTERM" or NULL */
+void interrupts_close (Interrupts *i);
+
+#pragma GCC visibility pop
+#endif

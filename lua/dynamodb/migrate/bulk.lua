@@ -1,0 +1,97 @@
+--- Writes a chunk of items, deletes it, or reads one, in batches.
+local errors = require "dynamodb.error"
+
+local bulk = {}
+
+local FAILED = 1e6 -- refused items after which a chunk is given up: more than there are in one
+
+-- What concerns the table, whatever the item is.
+local NO_TABLE = { ResourceNotFoundException = true, ResourceInUseException = true, AccessDeniedException = true }
+
+--- The failure of a batch that has to do with more than single items.
+---@param err dynamodb.Error    code Incomplete
+---@return dynamodb.Error?
+local function cause_of(err)
+  local report = err.report
+  for _, failure in ipairs(report.failures) do
+    if NO_TABLE[failure.code] then
+      return errors.new { code = failure.code, message = failure.message, operation = err.operation, retryable = false }
+    end
+  end
+  if report.unprocessed == 0 and not report.stopped then return nil end
+  return errors.is_error(err.cause) and err.cause or err
+end
+
+--- What of a chunk's report ends the job; what was refused was told already.
+local function finish(job, tbl, report, err)
+  report = report or err.report
+  if not report then return nil, err end -- the table's keys could not be read
+  job.written = job.written + (report.capacity[tbl.name] or 0)
+  local cause = err and cause_of(err)
+  return not cause, cause
+end
+
+---@param job dynamodb.Job
+---@param on_failed function?
+---@return table
+local function options_for(job, on_failed)
+  local options = job.options
+  return {
+    wcu = options.wcu, concurrency = options.concurrency, stall = options.stall, on_failed = on_failed,
+    max_failed = FAILED,
+  }
+end
+
+--- Puts what `pull` gives.
+---@param job dynamodb.Job
+---@param tbl dynamodb.Table
+---@param pull fun(): table?
+---@param on_failed fun(failure: table)
+---@return true?
+---@return dynamodb.Error?
+function bulk.put(job, tbl, pull, on_failed)
+  local report, err = tbl:put_all(pull, options_for(job, on_failed))
+  return finish(job, tbl, report, err)
+end
+
+--- Deletes the items of the keys that `pull` gives.
+---@param job dynamodb.Job
+---@param tbl dynamodb.Table
+---@param pull fun(): table?
+---@param on_failed fun(failure: table)
+---@return true?
+---@return dynamodb.Error?
+function bulk.delete(job, tbl, pull, on_failed)
+  local report, err = tbl:delete_all(pull, options_for(job, on_failed))
+  return finish(job, tbl, report, err)
+end
+
+--- Reads the items of keys; what may pass is waited for.
+---@param job dynamodb.Job
+---@param tbl dynamodb.Table
+---@param keys table[]
+---@param options table      as of `Table:get_all`
+---@return table? found      found[i] is the item of keys[i], or false
+---@return dynamodb.Error?
+function bulk.get(job, tbl, keys, options)
+  while true do
+    local found, err = tbl:get_all(keys, options)
+    if found then return found end
+    err = err.report and (cause_of(err) or errors.new(err.report.failures[1])) or err
+    if not job:wait_after(err) then return nil, err end
+  end
+end
+
+--- Puts and deletes, as `f` tells them.
+---@param job dynamodb.Job
+---@param tbl dynamodb.Table
+---@param f fun(writer: dynamodb.BatchWriter)
+---@param on_failed fun(failure: table)
+---@return true?
+---@return dynamodb.Error?
+function bulk.mixed(job, tbl, f, on_failed)
+  local report, err = tbl.client:batch(f, options_for(job, on_failed))
+  return finish(job, tbl, report, err)
+end
+
+return bulk

@@ -1,0 +1,291 @@
+--- What all jobs have in common: items come in chunks, and behind each of them the job can be left and gone on with;
+--- somebody is told how it goes; what may pass is waited for.
+local checkpoints = require "dynamodb.migrate.checkpoint"
+local core = require "dynamodb.core"
+local errors = require "dynamodb.error"
+
+local job_methods = {}
+local job_mt = { __name = "dynamodb.Job", __index = job_methods }
+
+local CHUNK_SECONDS = 2 -- that a chunk takes at most, so that a slow job can be watched and stopped
+local SAVE_SECONDS = 1  -- between two checkpoints
+local STALL = 60        -- seconds without any success until it gives up
+local LONGEST_WAIT = 20 -- seconds
+
+---@class dynamodb.Progress
+---@field kind string            of the job: "migrate", "copy", …
+---@field phase string?          what it does at this moment, where there are several things
+---@field done integer           items that were seen
+---@field total integer?         that there are, as the table's description says
+---@field elapsed number         seconds of this run
+---@field rate number            items a second of this run
+---@field eta number?            seconds that are left, at this rate
+---@field read number            capacity units of this run, where the service reports them
+---@field written number
+---@field rcu number?            the caps
+---@field wcu number?
+---@field throttles integer      of this run
+---@field counts table<string, integer>
+---@field estimate dynamodb.Estimate?    of a migration
+
+---@class dynamodb.JobReport
+---@field kind string
+---@field done boolean               all of it
+---@field counts table<string, integer>    of this run and those before it
+---@field seconds number             of this run
+---@field throttles integer
+---@field read number                capacity units of this run
+---@field written number
+---@field stopped string?            "stopped" by the program, or "error"
+---@field left table[]?              what was left as it was: `{ key =, why =, code =, message = }`, the first 100
+---@field checkpoint string?         the file
+
+---@class dynamodb.Job
+---@field kind string
+---@field options table
+---@field client dynamodb.Client     the caller's, with one more listener
+---@field runtime dynamodb.Runtime
+---@field state table                what is saved: counts, cursor, and whatever the job has beside them
+---@field resumed boolean            was there a state?
+---@field left table[]
+---@field before_save (fun(): true?, dynamodb.Error?)?    makes the files of the job be what the state will say of them
+---@field is_due (fun(): boolean)?    is it a good moment for a checkpoint?
+---@field failing_since number?      when the first of the failures was after which nothing has succeeded yet
+
+--- A client of the caller's with one more listener to throttling. All else is the caller's own.
+---@param client dynamodb.Client
+---@return dynamodb.Client
+function job_methods:listen(client)
+  local all, own = {}, client.hooks.on_throttle
+  for name, hook in pairs(client.hooks) do all[name] = hook end
+  function all.on_throttle(info)
+    self.throttles = self.throttles + 1
+    if self.on_throttle then self.on_throttle() end
+    if own then own(info) end
+  end
+  client:runtime() -- made now, so that both have the same one
+  return setmetatable({ hooks = all }, { __index = client })
+end
+
+--- A job, as far as it had come. Nothing is sent.
+---@param kind string
+---@param client dynamodb.Client
+---@param options table      stop, progress, stall, checkpoint, rcu, wcu
+---@param identity table     what a checkpoint is bound to
+---@return dynamodb.Job?
+---@return dynamodb.Error?
+local function new(kind, client, options, identity)
+  local runtime = client:runtime()
+  local self = setmetatable({
+    kind = kind, options = options, runtime = runtime, began = runtime:now(),
+    state = { counts = {} }, resumed = false, left = {},
+    read = 0, written = 0, throttles = 0, failures = 0, seen_before = 0,
+  }, job_mt)
+  self.client = self:listen(client)
+  if not options.checkpoint then return self end
+  self.checkpoint = { path = options.checkpoint, kind = kind, identity = identity }
+  local state, err = checkpoints.load(self.checkpoint)
+  if err then return nil, err end
+  if state then
+    self.state, self.resumed = state, true
+    self.seen_before = state.counts.seen or 0
+  end
+  self.saved = runtime:now()
+  return self
+end
+
+--- A table as the job uses it: without versions and stamps, which it sees to itself.
+---@param target dynamodb.Table
+---@param options table?    of the declaration: version, stamps
+---@return dynamodb.Table?
+---@return dynamodb.Error?
+function job_methods:table(target, options)
+  local keys, err = target:keys {}
+  if not keys then return nil, err end
+  local declared = { partition = keys.partition, sort = keys.sort, types = keys.types }
+  for name, value in pairs(options or {}) do declared[name] = value end
+  return self:listen(target.client):table(target.name, declared)
+end
+
+--- Asks how large a table is; that nobody may know is no failure.
+---@param target dynamodb.Table
+function job_methods:measure(target)
+  local about = target:describe { ttl = false }
+  if about then self.total, self.bytes = about.items, about.bytes end
+end
+
+--- Counts.
+---@param name string
+---@param by integer?    1
+function job_methods:count(name, by)
+  local counts = self.state.counts
+  counts[name] = (counts[name] or 0) + (by or 1)
+end
+
+--- Something succeeded: what failed before has passed.
+function job_methods:moved()
+  self.failing_since, self.failures = nil, 0
+end
+
+--- Does the program want it to end?
+---@return boolean
+function job_methods:should_stop()
+  local stop = self.options.stop
+  if stop and not self.stopped and stop() then self.stopped = "stopped" end
+  return self.stopped ~= nil
+end
+
+--- Waits after a failure that may pass.
+---@param err dynamodb.Error
+---@return boolean    is it to be tried again?
+function job_methods:wait_after(err)
+  if not err.retryable and not err.ambiguous or self:should_stop() then return false end
+  local now = self.runtime:now()
+  self.failing_since = self.failing_since or now
+  if now - self.failing_since > (self.options.stall or STALL) then return false end
+  self.failures = self.failures + 1
+  local longest = math.min(LONGEST_WAIT, 0.05 * 2 ^ math.min(self.failures, 20))
+  self.runtime:sleep(longest * (core.random(1):byte() + 1) / 256)
+  return true
+end
+
+--- The next item of a query; a failure that may pass is waited for.
+---@param query dynamodb.Query
+---@return table?
+---@return dynamodb.Error?
+function job_methods:next(query)
+  local item, err = query:next()
+  while err and self:wait_after(err) do item, err = query:next() end
+  if not err then self.failing_since = nil end
+  return item, err
+end
+
+--- What a query has consumed since it was asked the last time.
+local function count_reading(self, query)
+  local capacity = query:meta().capacity
+  local units = capacity and capacity.CapacityUnits or 0
+  self.read = self.read + units - (self.query == query and self.query_read or 0)
+  self.query, self.query_read = query, units
+end
+
+--- Is it time for a checkpoint? The job may know better than the clock.
+local function needs_saving(self)
+  if self.is_due then return self.is_due() end
+  return self.checkpoint ~= nil and self.runtime:now() - self.saved >= SAVE_SECONDS
+end
+
+--- Saves the state.
+---@return true?
+---@return dynamodb.Error?
+function job_methods:save()
+  if self.before_save then
+    local ok, err = self.before_save()
+    if not ok then return nil, err end
+  end
+  if not self.checkpoint then return true end
+  self.saved = self.runtime:now()
+  return checkpoints.save(self.checkpoint, self.state)
+end
+
+--- Tells how it goes.
+function job_methods:tell()
+  local progress = self.options.progress
+  if not progress then return end
+  local elapsed = self.runtime:now() - self.began
+  local seen = self.state.counts.seen or 0
+  local rate = elapsed > 0 and (seen - self.seen_before) / elapsed or 0
+  local left = self.total and self.total - seen
+  progress {
+    kind = self.kind, phase = self.phase, done = seen, total = self.total, elapsed = elapsed, rate = rate,
+    eta = left and left > 0 and rate > 0 and left / rate or nil,
+    read = self.read, written = self.written, rcu = self.options.rcu, wcu = self.options.wcu,
+    throttles = self.throttles, counts = self.state.counts, estimate = self.estimate,
+  }
+end
+
+--- The items of a query in chunks. `handle` is given a function that gives one item after the other, nil at the end of
+--- the chunk; when it returns true, all of them are done, and the state says so from then on.
+---@param query dynamodb.Query
+---@param size integer                   items of a chunk, at most
+---@param handle fun(pull: fun(): table?): true?, dynamodb.Error?
+---@return boolean? over                 false: it was stopped
+---@return dynamodb.Error?
+function job_methods:chunks(query, size, handle)
+  local over, failure = false, nil
+  while not over and not failure and not self:should_stop() do
+    local taken, began = 0, self.runtime:now()
+    local ok, err = handle(function()
+      local full = taken >= size or taken > 0 and self.runtime:now() - began >= CHUNK_SECONDS
+      if over or failure or full or self:should_stop() then return nil end
+      local item
+      item, failure = self:next(query)
+      if item == nil then
+        over = not failure
+        return nil
+      end
+      taken = taken + 1
+      return item
+    end)
+    count_reading(self, query)
+    if not ok then return nil, err end
+    self:count("seen", taken)
+    if taken > 0 then self.state.cursor = query:cursor() end
+    self:tell()
+    if not over and needs_saving(self) then
+      ok, err = self:save()
+      if not ok then return nil, err end
+    end
+  end
+  query:close()
+  if over then return true end
+  local ok, err = self:save()
+  if failure or not ok then return nil, failure or err end
+  return false
+end
+
+--- Notes an item that stays as it is.
+---@param entry table    key, why, code, message
+function job_methods:leave(entry)
+  if #self.left < 100 then self.left[#self.left + 1] = entry end
+end
+
+---@param self dynamodb.Job
+---@param report dynamodb.JobReport
+---@param cause any
+---@return string
+local function describe(self, report, cause)
+  local parts = {}
+  for name, number in pairs(report.counts) do
+    if number > 0 and name ~= "seen" then parts[#parts + 1] = ("%d %s"):format(number, name) end
+  end
+  table.sort(parts)
+  local text = ("%s: %d items seen"):format(self.kind, report.counts.seen or 0)
+  if parts[1] then text = ("%s (%s)"):format(text, table.concat(parts, ", ")) end
+  if report.stopped == "stopped" then text = text .. ", then it was stopped" end
+  if cause ~= nil then return text .. "; " .. tostring(cause) end
+  if report.left and report.left[1] then text = text .. "; not all of them could be done" end
+  return text
+end
+
+--- The result of a job.
+---@param over boolean?             is all of it done?
+---@param cause dynamodb.Error?     what ended it
+---@param more table?               further members of the report
+---@return dynamodb.JobReport?
+---@return dynamodb.Error?          code Incomplete, with `report` and `cause`
+function job_methods:finish(over, cause, more)
+  local report = {
+    kind = self.kind, counts = self.state.counts, done = over == true and cause == nil and #self.left == 0,
+    seconds = self.runtime:now() - self.began, throttles = self.throttles, read = self.read, written = self.written,
+    stopped = self.stopped or cause and "error" or nil, checkpoint = self.options.checkpoint,
+    left = self.left[1] and self.left or nil,
+  }
+  for name, value in pairs(more or {}) do report[name] = value end
+  if report.done then return report end
+  return nil, errors.new {
+    code = "Incomplete", message = describe(self, report, cause), report = report, cause = cause,
+    retryable = cause ~= nil and cause.retryable == true,
+  }
+end
+
+return { new = new }

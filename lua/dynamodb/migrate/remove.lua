@@ -1,0 +1,89 @@
+--- Items taken away in numbers: all of a table, or one partition.
+local bulk = require "dynamodb.migrate.bulk"
+local errors = require "dynamodb.error"
+local jobs = require "dynamodb.migrate.job"
+local option_rules = require "dynamodb.migrate.options"
+local scans = require "dynamodb.migrate.scan"
+
+local remove = {}
+
+local TRUNCATE = "table segments shard rcu wcu concurrency checkpoint progress stop stall"
+local PARTITION = "table key rcu wcu concurrency checkpoint progress stop stall"
+
+local CHUNK = 5000
+
+--- Deletes what a query gives.
+---@param job dynamodb.Job
+---@param tbl dynamodb.Table
+---@param query dynamodb.Query
+---@return dynamodb.JobReport?
+---@return dynamodb.Error?
+local function delete_found(job, tbl, query)
+  local over, err = job:chunks(query, CHUNK, function(pull)
+    local refused
+    local ok, problem = bulk.delete(job, tbl, function()
+      local key = pull()
+      if key then job:count "deleted" end
+      return key
+    end, function(failure) refused = refused or failure end)
+    if ok and refused then
+      ok, problem = nil, errors.new { code = refused.code, message = refused.message, retryable = false }
+    end
+    return ok, problem
+  end)
+  if over then
+    job.state.finished = true
+    over, err = job:save()
+  end
+  return job:finish(over, err)
+end
+
+---@return dynamodb.Job?
+---@return dynamodb.Table|dynamodb.Error|nil
+local function begin(kind, options)
+  if options.checkpoint then options.checkpoint = options.checkpoint .. option_rules.suffix(options) end
+  local job, err = jobs.new(kind, options.table.client, options, { table = options.table.name })
+  if not job then return nil, err end
+  local tbl
+  tbl, err = job:table(options.table)
+  if not tbl then return nil, err end
+  job:measure(options.table)
+  return job, tbl
+end
+
+---@param tbl dynamodb.Table
+---@return string[]
+local function key_names(tbl)
+  return { tbl.schema.partition, tbl.schema.sort }
+end
+
+--- As `migrate.truncate`.
+---@param given table
+---@return dynamodb.JobReport?
+---@return dynamodb.Error?
+function remove.truncate(given)
+  local options = option_rules.check(given, TRUNCATE, "truncate")
+  option_rules.need(options, "truncate", "table")
+  local job, tbl = begin("truncate", options)
+  if not job then return nil, tbl end
+  if job.state.finished then return job:finish(true) end
+  return delete_found(job, tbl, scans.new(job, tbl, options, key_names(tbl)))
+end
+
+--- As `migrate.delete_partition`.
+---@param given table
+---@return dynamodb.JobReport?
+---@return dynamodb.Error?
+function remove.partition(given)
+  local options = option_rules.check(given, PARTITION, "delete_partition")
+  option_rules.need(options, "delete_partition", "table", "key")
+  local job, tbl = begin("delete_partition", options)
+  if not job then return nil, tbl end
+  if job.state.finished then return job:finish(true) end
+  job.total = nil -- of the whole table
+  return delete_found(job, tbl, tbl:query(options.key, {
+    attributes = key_names(tbl), rcu = options.rcu, cursor = job.state.cursor, capacity = "total",
+  }))
+end
+
+return remove

@@ -1,0 +1,167 @@
+--- Takes a migration back: what it wrote becomes what was there before, if nobody has changed it since. From the last
+--- intent to the first, since an item may have been written more than once.
+local files = require "dynamodb.migrate.files"
+local images = require "dynamodb.migrate.images"
+local jobs = require "dynamodb.migrate.job"
+local left = require "dynamodb.migrate.left"
+local option_rules = require "dynamodb.migrate.options"
+local undo = require "dynamodb.migrate.undo"
+local writers = require "dynamodb.migrate.writer"
+
+local KNOWN = "table checkpoint undo shard wcu concurrency progress stop stall guard"
+
+local GROUP = 256
+
+---@class dynamodb.Reversion
+---@field job dynamodb.Job
+---@field rules dynamodb.GuardRules
+---@field writer dynamodb.StepWriter
+---@field left dynamodb.LeftList
+
+--- Leaves an item as it is, and says so.
+local function leave(self, entry)
+  self.job:leave(entry)
+  self.job:count(entry.why)
+  return self.left:add(entry)
+end
+
+--- The step back. The version of an item goes on: who has the old one must not take it for the current one.
+local function step_back(self, record)
+  local old, new, version = record.old, record.new, self.rules.version
+  if old and new and version and type(new[version]) == "number" then old[version] = new[version] + 1 end
+  return images.step(self.rules, new, old)
+end
+
+local function settle(self, step, outcome)
+  if outcome.what == "done" then
+    self.job:count "reverted"
+    return true
+  end
+  local why = outcome.what == "gone" and "gone" or outcome.what == "failed" and "failed" or "changed"
+  return leave(self, {
+    key = step.key, why = why, code = outcome.code,
+    message = outcome.message or why == "gone" and "it was deleted since" or "it was changed since, or never written",
+  })
+end
+
+--- Takes a group of intents back.
+local function take_back(self, records)
+  local steps = {}
+  for _, record in ipairs(records) do
+    local step, message = step_back(self, record)
+    if step then
+      steps[#steps + 1] = step
+    else
+      local ok, err = leave(self, { key = record.key, why = "failed", code = "Unguarded", message = message })
+      if not ok then return nil, err end
+    end
+  end
+  local outcomes, failure = self.writer:take_all(steps)
+  if failure then return nil, failure end
+  for i, step in ipairs(steps) do
+    local ok, err = settle(self, step, outcomes[i])
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+--- The intents that are left, in groups in which no item stands twice.
+---@return boolean? over
+---@return dynamodb.Error?
+local function work(self, log)
+  local job, state = self.job, self.job.state
+  local void, next_record = {}, log:backwards(state.at)
+  local records, seen, keys = {}, {}, self.rules.keys
+  local function flush()
+    if not records[1] then return true end
+    local ok, err = take_back(self, records)
+    if not ok then return nil, err end
+    job:count("seen", #records)
+    state.at = records[#records].offset
+    records, seen = {}, {}
+    job:tell()
+    return job:save()
+  end
+  while true do
+    if job:should_stop() then
+      local ok, err = flush()
+      return ok and false, err
+    end
+    local record, err = next_record()
+    if err then return nil, err end
+    if not record or record.key and seen[images.id(record.key, keys)] or #records >= GROUP then
+      local ok
+      ok, err = flush()
+      if not ok then return nil, err end
+    end
+    if not record then return true end
+    if record.void then
+      void[record.void] = true
+    elseif not void[record.offset] then
+      records[#records + 1] = record
+      seen[images.id(record.key, keys)] = true
+    end
+  end
+end
+
+--- What the checkpoint of the migration says; its log is read from there to see whether a crash has torn it.
+local function checked_log(options)
+  local log, err = undo.open(options.undo, options.table)
+  if not log then return nil, err end
+  local ok
+  ok, err = log:read(log.begin, function() return true end)
+  if not ok then return nil, err end
+  return log
+end
+
+--- All of it is as before: the migration could begin anew, so its files must not say that it is done.
+local function put_away(options)
+  os.rename(options.undo, options.undo .. ".reverted")
+  for _, path in ipairs { options.migration, options.checkpoint, options.migration .. ".left", options.left } do
+    os.remove(path)
+  end
+end
+
+--- As `migrate.revert`.
+---@param given table
+---@return dynamodb.JobReport?
+---@return dynamodb.Error?
+local function run(given)
+  local options = option_rules.check(given, KNOWN, "revert")
+  option_rules.need(options, "revert", "table", "checkpoint")
+  option_rules.check_values(options.table, "revert")
+  local suffix = option_rules.suffix(options)
+  options.migration = options.checkpoint .. suffix
+  options.undo = options.undo and options.undo .. suffix or options.migration .. ".undo"
+  options.checkpoint, options.left = options.migration .. ".revert", options.migration .. ".revert.left"
+  local known, err = files.read(options.undo)
+  if not known then
+    return nil, err or files.failure(options.undo, "there is no undo log: nothing was migrated with this checkpoint")
+  end
+  local job
+  job, err = jobs.new("revert", options.table.client, options, { table = options.table.name })
+  if not job then return nil, err end
+  local plain
+  plain, err = job:table(options.table)
+  if not plain then return nil, err end
+  local rules = { keys = plain.schema, guard = options.guard, version = options.table.version, touched = true }
+  local self = { job = job, rules = rules, writer = writers.new(job, plain, rules) }
+  self.left, err = left.open(options.left, job.state.left_bytes or 0, function(entry) job:leave(entry) end)
+  if not self.left then return nil, err end
+  local log
+  log, err = checked_log(options)
+  if not log then return nil, err end
+  function job.before_save()
+    local problem
+    job.state.left_bytes, problem = self.left:sync()
+    return job.state.left_bytes and true, problem
+  end
+  local ok, over, problem = pcall(work, self, log)
+  log:close()
+  self.left:close()
+  if not ok then error(over, 0) end
+  if over and #job.left == 0 then put_away(options) end
+  return job:finish(over, problem, { undo = options.undo })
+end
+
+return { run = run }
