@@ -1,9 +1,9 @@
 --- What a GetItem costs an nginx worker: CPU time of its process alone, one worker, a canned engine on loopback.
 ---
 --- First for requests that come from outside, 32 at a time: a handler that gets an item, beside `proxy_pass` to the
---- same engine over connections that are kept, beside the bytes alone over a cosocket, and out of the cache. Then the exchange with the
---- engine itself, in a handler that has 32 of them under way: the same bytes over a bare cosocket, `db:call` and
---- `table:get`.
+--- same engine over connections that are kept, beside the bytes alone over a cosocket, and out of the cache. Then the
+--- exchange with the engine itself, in a handler that has 32 of them under way: the same bytes over a bare cosocket,
+--- `db:call` and `table:get`.
 local core = require "dynamodb.core"
 local dynamodb = require "dynamodb"
 local fake = require "dynamodb.runtime.fake"
