@@ -74,6 +74,8 @@ has '"count":10'
 ask 200 GET '/orders/open?limit=6'; has '"count":6'
 ask 200 GET "/orders/open?limit=6&nextKey=$(field nextKey)"; has '"count":4'
 ask 200 GET '/orders/open?startDate=2020-01-01&endDate=2020-02-01'; has '"count":0'
+ask 400 GET '/orders/open?startDate='
+ask 400 GET '/orders/open?startDate=%FF'
 echo "by status  10 open orders of the last seven days, on 2 pages"
 
 ask 200 DELETE /users/ada; has '"deleted":{'
@@ -81,6 +83,8 @@ ask 404 DELETE /users/ada
 ask 404 GET /users/ada
 ask 405 PUT /users/ada '{}'
 ask 404 GET /nowhere
+ask 404 GET '/users/%FF'
+ask 414 GET "/users/$(printf 'x%.0s' {1..3000})"
 echo "delete     a user 200, once more 404, and gone"
 
 ask 401 GET /session
@@ -103,5 +107,7 @@ done
 head_has "retry-after: [1-9]"; head_has "x-ratelimit-remaining: 0"
 ask 429 GET /quote "" "X-Api-Key: demo"
 ask 200 GET /quote "" "X-Api-Key: another"; head_has "x-ratelimit-remaining: 4"
+ask 200 GET /quote "" "X-Api-Key: $(printf 'x%.0s' {1..3000})"
+ask 200 GET /quote "" "X-Api-Key: "$'\xff'
 echo "limit      five quotes a minute, then 429; another client has its own five"
 echo "done"

@@ -175,7 +175,8 @@ describe("Table:cached", function()
     it("of four workers that are asked at once", function()
       start("ttl = 60", { workers = 4 })
       peer:set { delay = 0.2 }
-      local rounds, several = 0, nil
+      local rounds = 0
+      local several
       repeat -- until more than one of them had something to do
         rounds = rounds + 1
         local asked, pids = {}, {}

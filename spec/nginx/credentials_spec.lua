@@ -95,10 +95,11 @@ describe("credentials in nginx", function()
 
   it("are fetched anew, once, when they are about to expire", function()
     start ""
-    peer:set { lifetime = 2 }
+    peer:set { lifetime = 3 }
     assert_all("^Ada$", (ask_all(5)))
     assert.equal(1, peer:count "fetches")
-    process.sleep(1.5)
+    process.sleep(2)
+    peer:set { lifetime = 3600 }
     assert_all("^Ada$", (ask_all(20)))
     assert.equal(2, peer:count "fetches")
     assert.equal("AK2", peer:count "key")
@@ -176,9 +177,9 @@ describe("credentials in nginx", function()
 
     it("are fetched anew by one of them", function()
       start('shared_dict = "shared"', { workers = 4 })
-      peer:set { lifetime = 2 }
+      peer:set { lifetime = 3 }
       ask_workers()
-      process.sleep(1.5)
+      process.sleep(2)
       peer:set { lifetime = 3600, delay = 0.2 }
       ask_workers()
       assert.equal(2, peer:count "fetches")

@@ -5,6 +5,7 @@
 --- once. Who has reached it is remembered here until the period ends: a client that does not stop costs nothing.
 --- Periods follow each other; at the border of two a client may send twice the limit in less than one. And where the
 --- limiter itself fails, requests pass: it protects the service, it is not to be the reason that it is down.
+local core = require "dynamodb.core"
 local dynamodb = require "dynamodb"
 local tables = require "shop.tables"
 
@@ -25,7 +26,7 @@ local limiter = {}
 function limiter.take(client, limit, period)
   local now = ngx.time()
   local ends = now - now % period + period
-  local name = ("%s#%d#%d"):format(client, period, ends)
+  local name = ("%s#%d#%d"):format(core.sha256(client), period, ends) -- a header may be too long for a key, or no text
   local blocked = ngx.shared.limits
   if blocked:get(name) then return false, 0, ends - now end
   local counted, err = counters:update({ pk = name }, { add = { count = 1 }, default = { expires = ends + period } }, {

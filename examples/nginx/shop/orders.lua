@@ -83,6 +83,14 @@ local function wanted_limit(text, default)
   return web.refuse(400, "limit: a number from 1 to " .. MOST)
 end
 
+--- A date, or a date and a time as the orders have them.
+local function wanted_date(name, default)
+  local text = ngx.var["arg_" .. name]
+  if not text then return dynamodb.time.iso(default) end
+  if text:find "^%d%d%d%d%-%d%d%-%d%d" and not text:find "[^%d:.TZ-]" then return text end
+  return web.refuse(400, name .. ": 2026-11-28, or 2026-11-28T12:00:00.000Z")
+end
+
 --- GET /users/{id}/orders?limit=&status=&nextKey=
 function orders.of_user(user)
   local limit, status = wanted_limit(ngx.var.arg_limit, 20), ngx.var.arg_status
@@ -94,8 +102,8 @@ end
 --- GET /orders/{status}?startDate=&endDate=&limit=&nextKey=
 function orders.by_status(status)
   local limit = wanted_limit(ngx.var.arg_limit, MOST)
-  local from = ngx.var.arg_startDate or dynamodb.time.iso(ngx.time() - WEEK)
-  local to = ngx.var.arg_endDate or dynamodb.time.iso(ngx.time() + 1)
+  local from = wanted_date("startDate", ngx.time() - WEEK)
+  local to = wanted_date("endDate", ngx.time() + 1)
   if from > to then return web.refuse(400, "startDate is after endDate") end
   return reply_page(items:index(INDEX):query({ GSI1PK = "STATUS#" .. status, GSI1SK = e.between(from, to) }, {
     limit = limit, reverse = true,

@@ -37,10 +37,13 @@ function web.fields(known, required)
   return body
 end
 
+local LONGEST = 200 -- bytes of a path: keys are made of its parts, and have a limit
+
 --- The one of `routes` that fits the request: { method, pattern of the path, function(its captures) }.
 ---@param routes table[]
 function web.dispatch(routes)
   local path, known = ngx.var.uri, false
+  if #path > LONGEST then return web.refuse(414, "the path is too long") end
   for _, route in ipairs(routes) do
     local found = { path:match(route[2]) }
     if found[1] then
