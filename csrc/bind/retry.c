@@ -1,7 +1,6 @@
 #include "retry.h"
 
-#include "../engine/random.h"
-#include "../engine/retry.h"
+#include "../engine/http_fields.h"
 
 typedef struct Policy {
   RetryPolicy retry;
@@ -12,6 +11,7 @@ typedef struct Policy {
 typedef struct Call {
   Policy *policy; /* kept alive by that table */
   RetryCall retry;
+  char invocation[UUID_TEXT]; /* drawn for the first attempt */
 } Call;
 
 static Policy *check_policy (lua_State *L, int arg) {
@@ -202,30 +202,21 @@ static int policy_tostring (lua_State *L) {
   return 1;
 }
 
-/* policy:call{ safe =, deadline =, max_attempts = } -> call */
+/* policy:call(safe, deadline, max_attempts) -> call */
 static int policy_call (lua_State *L) {
   Policy *policy = check_policy(L, 1);
-  lua_settop(L, 2);
-  if (!lua_isnil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
-  int safe = 0, max_attempts = 0;
-  double deadline = HUGE_VAL;
-  if (lua_istable(L, 2)) {
-    lua_getfield(L, 2, "safe");
-    safe = lua_toboolean(L, -1);
-    lua_getfield(L, 2, "deadline");
-    if (!lua_isnil(L, -1)) {
-      if (lua_type(L, -1) != LUA_TNUMBER) refuse(L, "deadline", "a number of seconds");
-      deadline = lua_tonumber(L, -1);
-    }
-    lua_getfield(L, 2, "max_attempts");
-    if (!lua_isnil(L, -1)) max_attempts = (int)number_value(L, find_option("max_attempts"));
-    lua_settop(L, 2);
-  }
+  int max_attempts = 0;
+  lua_settop(L, 4);
+  luaL_argcheck(L, lua_isnil(L, 2) || lua_isboolean(L, 2), 2, "true or false expected");
+  if (!lua_isnil(L, 3) && lua_type(L, 3) != LUA_TNUMBER) refuse(L, "deadline", "a number of seconds");
+  if (!lua_isnil(L, 4)) max_attempts = (int)number_value(L, find_option("max_attempts"));
+  double deadline = lua_isnil(L, 3) ? HUGE_VAL : lua_tonumber(L, 3);
   Call *call = lua_newuserdata(L, sizeof *call);
   call->policy = policy;
-  retry_begin(&policy->retry, &call->retry, safe, max_attempts, deadline);
+  call->invocation[0] = '\0';
+  retry_begin(&policy->retry, &call->retry, lua_toboolean(L, 2), max_attempts, deadline);
   compat_getowned(L, 1);
-  compat_setowned(L, 3);
+  compat_setowned(L, 5);
   state_mark(L, MT_RETRY_CALL);
   return 1;
 }
@@ -261,50 +252,45 @@ static int call_ambiguous (lua_State *L) {
   return 1;
 }
 
-/* The text in the field `name` of the table at 2; it stays on the stack. */
-static RetryText text_field (lua_State *L, const char *name) {
-  RetryText text = {NULL, 0};
-  lua_getfield(L, 2, name);
-  if (lua_isnil(L, -1)) return text;
-  text.data = lua_isstring(L, -1) ? lua_tolstring(L, -1, &text.len) : NULL;
-  if (!text.data) luaL_error(L, "field '%s' of the outcome must be a string, not a %s", name, luaL_typename(L, -1));
-  return text;
+void retry_headers (lua_State *L, int arg, double now, double time, RetryHeaders *headers) {
+  Call *call = check_call(L, arg);
+  if (!call->invocation[0] && !random_uuid(call->invocation)) luaL_error(L, "the system gives no random bytes");
+  headers->invocation = call->invocation;
+  headers->time = time + call->retry.skew;
+  headers->request_len = retry_attempt(&call->retry, now, headers->time, headers->request);
 }
 
-/* 0 when it is nil. */
-static int number_field (lua_State *L, const char *name, double *value) {
-  lua_getfield(L, 2, name);
-  int given = !lua_isnil(L, -1);
-  if (given && lua_type(L, -1) != LUA_TNUMBER)
-    luaL_error(L, "field '%s' of the outcome must be a number, not a %s", name, luaL_typename(L, -1));
-  *value = given ? lua_tonumber(L, -1) : 0;
-  lua_pop(L, 1);
-  return given;
-}
-
-static int boolean_field (lua_State *L, const char *name) {
-  lua_getfield(L, 2, name);
-  int value = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return value;
-}
-
-static void read_outcome (lua_State *L, RetryOutcome *o) {
-  double status;
+/* The failure at 2: an error object, or a table like one. Its code stays on the stack. */
+static void read_failure (lua_State *L, RetryOutcome *o) {
   luaL_checktype(L, 2, LUA_TTABLE);
-  memset(o, 0, sizeof *o);
-  o->ok = boolean_field(L, "ok");
-  o->date = text_field(L, "date");
-  o->has_age = text_field(L, "age").data != NULL;
-  o->timed = number_field(L, "sent_at", &o->sent_at) & number_field(L, "received_at", &o->received_at);
-  if (o->ok) return;
-  number_field(L, "status", &status);
+  lua_getfield(L, 2, "status");
+  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TNUMBER)
+    luaL_error(L, "field 'status' of a failure must be a number, not a %s", luaL_typename(L, -1));
+  lua_Number status = lua_tonumber(L, -1);
   o->status = status > 0 && status < 1000 ? (int)status : 0;
-  o->code = text_field(L, "code");
-  o->sent = boolean_field(L, "sent") || o->status;
-  o->refreshed = boolean_field(L, "refreshed");
-  o->retry_after_ms = text_field(L, "retry_after");
-  o->retry_after = text_field(L, "retry_after_s");
+  lua_getfield(L, 2, "sent");
+  o->sent = lua_toboolean(L, -1) || o->status;
+  lua_getfield(L, 2, "code");
+  if (lua_isnil(L, -1)) return;
+  o->code.data = lua_isstring(L, -1) ? lua_tolstring(L, -1, &o->code.len) : NULL;
+  if (!o->code.data) luaL_error(L, "field 'code' of a failure must be a string, not a %s", luaL_typename(L, -1));
+}
+
+static RetryText text_of (const HttpField *field) {
+  return (RetryText){field->value, field->len};
+}
+
+static void read_head (lua_State *L, int arg, RetryOutcome *o) {
+  enum { DATE, AGE, MILLISECONDS, AFTER, COUNT };
+  HttpField fields[COUNT] = {HTTP_FIELD("date"), HTTP_FIELD("age"), HTTP_FIELD("x-amz-retry-after"),
+                             HTTP_FIELD("retry-after")};
+  size_t len;
+  const char *head = luaL_checklstring(L, arg, &len);
+  http_fields(head, len, fields, COUNT);
+  o->date = text_of(&fields[DATE]);
+  o->has_age = fields[AGE].value != NULL;
+  o->retry_after_ms = text_of(&fields[MILLISECONDS]);
+  o->retry_after = text_of(&fields[AFTER]);
 }
 
 /* Uniform in [0, 1): from the system, or as the program wants it. */
@@ -321,13 +307,19 @@ static double draw (lua_State *L, const Policy *policy) {
   return (double)(bits >> 11) / 9007199254740992.0;
 }
 
-/* call:outcome(outcome, now) -> "retry", seconds, class | "done", nil, reason, class */
+/*
+** call:outcome(failure, now, head, sent_at, received_at, refreshed) -> "retry", seconds, class |
+** "done", nil, reason, class
+*/
 static int call_outcome (lua_State *L) {
   Call *call = check_call(L, 1);
-  RetryOutcome o;
+  RetryOutcome o = {.ok = lua_isnil(L, 2), .refreshed = lua_toboolean(L, 7)};
   double now = luaL_checknumber(L, 3);
-  lua_settop(L, 3);
-  read_outcome(L, &o);
+  lua_settop(L, 7);
+  if (!lua_isnil(L, 4)) read_head(L, 4, &o);
+  o.timed = !lua_isnil(L, 5) && !lua_isnil(L, 6);
+  if (o.timed) o.sent_at = luaL_checknumber(L, 5), o.received_at = luaL_checknumber(L, 6);
+  if (!o.ok) read_failure(L, &o);
   double random = o.ok ? 0 : draw(L, call->policy);
   RetryDecision d = retry_outcome(&call->policy->retry, &call->retry, &o, now, random);
   if (d.again) {

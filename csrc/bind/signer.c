@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "../engine/sigv4.h"
+#include "retry.h"
 
 typedef struct Signer {
   SigV4 sigv4;
@@ -82,12 +83,15 @@ static int boolean_field (lua_State *L, int table, const char *name, int otherwi
   return otherwise;
 }
 
-static int64_t check_time (lua_State *L, int arg) {
-  luaL_checktype(L, arg, LUA_TNUMBER);
-  lua_Number time = lua_tonumber(L, arg);
+static int64_t as_time (lua_State *L, lua_Number time, int arg) {
   luaL_argcheck(L, time >= -62167219200.0 && time < 253402300800.0, arg,
                 "unix seconds of the years 0 to 9999 expected");
   return (int64_t)floor(time);
+}
+
+static int64_t check_time (lua_State *L, int arg) {
+  luaL_checktype(L, arg, LUA_TNUMBER);
+  return as_time(L, lua_tonumber(L, arg), arg);
 }
 
 /* A header's value: of a line, or of several when each but the first starts with a blank. */
@@ -248,31 +252,34 @@ static int are_lines (Slice s) {
   { text, sizeof(text) - 1 }
 
 /*
-** signer:head(host, target, body, unix_time, invocation_id, sdk_request, user_agent, extra, path) -> the headers.
-** The headers to sign stand in order here, so that none is copied, lowered or sorted.
+** signer:head(call, host, target, body, unix_time, now, user_agent, extra, path) -> the headers of an attempt of a retry
+** call, which begins by it. The headers to sign stand in order here, so that none is copied, lowered or sorted.
 */
 static int signer_head (lua_State *L) {
   Signer *s = open_signer(L, 1);
   enum { INVOCATION, ATTEMPT, TYPE, HOST, DATE, TOKEN, TARGET, COUNT };
   char date[SIGV4_DATE];
+  RetryHeaders attempt;
   Slice body, extra = {"", 0}, agent = {"", 0}, path = HEADER("/");
   SigHeader headers[COUNT] = {
     {HEADER("amz-sdk-invocation-id"), {0}},
     {HEADER("amz-sdk-request"), {0}},
     {HEADER("content-type"), HEADER("application/x-amz-json-1.0")},
-    {HEADER("host"), check_line(L, 2)},
+    {HEADER("host"), check_line(L, 3)},
     {HEADER("x-amz-date"), {date, sizeof date}},
     {HEADER("x-amz-security-token"), {0}},
-    {HEADER("x-amz-target"), check_line(L, 3)},
+    {HEADER("x-amz-target"), check_line(L, 4)},
   };
-  body.data = luaL_checklstring(L, 4, &body.len);
-  sigv4_date(check_time(L, 5), date);
-  headers[INVOCATION].value = check_line(L, 6);
-  headers[ATTEMPT].value = check_line(L, 7);
+  body.data = luaL_checklstring(L, 5, &body.len);
   if (!lua_isnoneornil(L, 8)) agent = check_line(L, 8);
   if (!lua_isnoneornil(L, 9)) extra.data = luaL_checklstring(L, 9, &extra.len);
   if (!lua_isnoneornil(L, 10)) path = check_line(L, 10);
   luaL_argcheck(L, are_lines(extra), 9, "whole header lines, each ended by CRLF, expected");
+  check_time(L, 6);
+  retry_headers(L, 2, luaL_checknumber(L, 7), lua_tonumber(L, 6), &attempt);
+  sigv4_date(as_time(L, attempt.time, 6), date);
+  headers[INVOCATION].value = (Slice){attempt.invocation, UUID_TEXT};
+  headers[ATTEMPT].value = (Slice){attempt.request, attempt.request_len};
   Buffer *head = state_borrow(L, WORK_OUT);
   if (!is_ready(s)) return signing_failed(L, head);
   headers[TOKEN].value = s->sigv4.session_token;

@@ -1,8 +1,10 @@
 #include "retry.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "sigv4.h"
 #include "skew.h"
 
 /* {==== Classes of failures ==== */
@@ -110,6 +112,20 @@ double retry_wait (RetryPolicy *p, RetryCall *call, double now) {
   double wait = p->settings.adaptive ? limiter_wait(&p->limiter, now) : 0;
   if (wait == 0) start(call, now);
   return wait;
+}
+
+/* A deadline further away than this says nothing to the service. */
+#define LONGEST_TTL 86400
+
+size_t retry_attempt (RetryCall *call, double now, double time, char out[RETRY_TEXT]) {
+  static const char ttl[] = "; ttl=";
+  start(call, now);
+  int len = snprintf(out, RETRY_TEXT, "attempt=%d; max=%d", call->attempts + 1, call->max_attempts);
+  double left = call->deadline - now;
+  if (!(left >= 0 && left <= LONGEST_TTL)) return (size_t)len;
+  memcpy(out + len, ttl, sizeof ttl - 1);
+  sigv4_date((int64_t)floor(time + left), out + len + sizeof ttl - 1);
+  return (size_t)len + sizeof ttl - 1 + SIGV4_DATE;
 }
 
 /* }==== */

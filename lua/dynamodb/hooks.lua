@@ -1,6 +1,5 @@
 --- The functions of the program's that watch each attempt: before_send, after_response, on_throttle, on_retry.
 local core = require "dynamodb.core"
-local response = require "dynamodb.response"
 
 local hooks = {}
 
@@ -22,17 +21,16 @@ end
 ---@param client dynamodb.Client
 ---@param call dynamodb.Call
 ---@param err dynamodb.Error?
----@param trip dynamodb.Trip
+---@param trip dynamodb.Trip?
 ---@param delay number?    until the next attempt, if there is one
 ---@param class string?    why there is one
 function hooks.report(client, call, err, trip, delay, class)
   if next(client.hooks) == nil then return end
-  local status = trip.answer and trip.answer.status
+  local status = trip and trip.answer and trip.answer.status
   local code, message = err and err.code, err and err.message
-  if trip.started then
+  if trip then
     hooks.tell(client, "after_response", call, {
-      status = status, code = code, message = message, elapsed = trip.elapsed,
-      request_id = trip.answer and response.request_id(trip.answer),
+      status = status, code = code, message = message, elapsed = trip.elapsed, request_id = trip.request_id,
     })
   end
   if err and core.classify(err.status, code) == "throttling" then
