@@ -17,10 +17,24 @@ function hooks.tell(client, name, call, fields)
   hook(fields)
 end
 
---- Tells the hooks how an attempt ended.
+--- Tells the hook of an answer.
 ---@param client dynamodb.Client
 ---@param call dynamodb.Call
+---@param status integer?       nil if none came
+---@param elapsed number        seconds
+---@param request_id string?
 ---@param err dynamodb.Error?
+function hooks.answered(client, call, status, elapsed, request_id, err)
+  hooks.tell(client, "after_response", call, {
+    status = status, code = err and err.code, message = err and err.message, elapsed = elapsed,
+    request_id = request_id,
+  })
+end
+
+--- Tells the hooks how an attempt failed.
+---@param client dynamodb.Client
+---@param call dynamodb.Call
+---@param err dynamodb.Error?    nil: it turned out to be a success
 ---@param trip dynamodb.Trip?
 ---@param delay number?    until the next attempt, if there is one
 ---@param class string?    why there is one
@@ -28,11 +42,7 @@ function hooks.report(client, call, err, trip, delay, class)
   if next(client.hooks) == nil then return end
   local status = trip and trip.answer and trip.answer.status
   local code, message = err and err.code, err and err.message
-  if trip then
-    hooks.tell(client, "after_response", call, {
-      status = status, code = code, message = message, elapsed = trip.elapsed, request_id = trip.request_id,
-    })
-  end
+  if trip then hooks.answered(client, call, status, trip.elapsed, trip.request_id, err) end
   if err and core.classify(err.status, code) == "throttling" then
     hooks.tell(client, "on_throttle", call, { status = status, code = code, delay = delay, reasons = err.throttling })
   end

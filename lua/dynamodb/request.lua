@@ -113,12 +113,11 @@ end
 ---@field was_applied function?  (old item, parameters) -> boolean, both as on the wire: does the item that made a
 ---                              condition fail show that an earlier attempt was applied? Of writes for which it can tell
 
----@class dynamodb.Trip    what is known of an attempt that was sent beside its result
+---@class dynamodb.Trip    what is known of an attempt that was sent and has failed, beside its failure
 ---@field credentials dynamodb.Credentials
 ---@field answer table?
 ---@field request_id string?
 ---@field sent_at number     on the wall clock, uncorrected
----@field ended number       on the runtime's clock
 ---@field elapsed number     seconds
 
 --- The service that an operation belongs to.
@@ -128,13 +127,26 @@ local function service_of(spec)
   return spec and spec.service == "streams" and "dynamodbstreams" or "dynamodb"
 end
 
---- One attempt: resolve, sign, send, check.
+--- An answer's value, of the form that the call wants.
+---@param client dynamodb.Client
+---@param call dynamodb.Call
+---@param answer table
+---@return table|string|nil value
+---@return dynamodb.Error?
+---@return string? request_id
+local function read(client, call, answer)
+  if call.raw then return response.text(answer, client.values, client.max_response) end
+  local shape = shape_of(output_shapes, call.operation, call.spec and call.spec.output)
+  return response.check(answer, shape, client.values, client.max_response)
+end
+
+--- One attempt: resolve, sign, send, check. Of a success the policy and the hooks are told here.
 ---@param client dynamodb.Client
 ---@param runtime table
 ---@param call dynamodb.Call
----@return table? value
+---@return table|string|nil value
 ---@return dynamodb.Error?
----@return dynamodb.Trip?    nil if nothing was sent
+---@return dynamodb.Trip|string|nil    of a success the request id; else what is known, or nil if nothing was sent
 local function attempt(client, runtime, call)
   local region, err = client:signing_region()
   if not region then return nil, err end
@@ -166,22 +178,17 @@ local function attempt(client, runtime, call)
     repeat_safe = call.resend,
   }, call.deadline)
   local ended = runtime:now()
-  if answer then
-    if call.raw then
-      value, err, request_id = response.text(answer, client.values, client.max_response)
-    else
-      local shape = shape_of(output_shapes, call.operation, call.spec and call.spec.output)
-      value, err, request_id = response.check(answer, shape, client.values, client.max_response)
-    end
-    if err then errors.redact(err, credentials) end
+  local elapsed = ended - now
+  if answer then value, err, request_id = read(client, call, answer) end
+  if not err then
+    call.sent = true
+    call.policy:outcome(nil, ended, answer.head, sent_at, sent_at + elapsed)
+    if client.hooks.after_response then hooks.answered(client, call, answer.status, elapsed, request_id) end
+    return value, nil, request_id
   end
-  return value, err, {
-    credentials = credentials,
-    answer = answer,
-    request_id = request_id,
-    sent_at = sent_at,
-    ended = ended,
-    elapsed = ended - now,
+  if answer then errors.redact(err, credentials) end
+  return nil, err, {
+    credentials = credentials, answer = answer, request_id = request_id, sent_at = sent_at, elapsed = elapsed,
   }
 end
 
@@ -219,24 +226,21 @@ local function are_refreshed(client, call, old)
     or new.secret_access_key ~= old.secret_access_key)
 end
 
---- Tells the retry policy how an attempt ended.
+--- What the retry policy says after an attempt that has failed.
 ---@param client dynamodb.Client
 ---@param runtime table
 ---@param call dynamodb.Call
----@param err dynamodb.Error?
+---@param err dynamodb.Error?    nil: it turned out to be a success
 ---@param trip dynamodb.Trip?
 ---@return "retry"|"done" verdict
 ---@return number? delay      seconds, for "retry"
 ---@return string reason
-local function tell_policy(client, runtime, call, err, trip)
-  local policy = call.policy
-  if not trip then return policy:outcome(err, runtime:now()) end
-  local head, now, refreshed = trip.answer and trip.answer.head, trip.ended, nil
-  if err then
-    refreshed = core.classify(err.status, err.code) == "expired" and are_refreshed(client, call, trip.credentials)
-    now = runtime:now() -- that may have taken a while
-  end
-  return policy:outcome(err, now, head, trip.sent_at, trip.sent_at + trip.elapsed, refreshed)
+local function verdict_of(client, runtime, call, err, trip)
+  if not trip then return call.policy:outcome(err, runtime:now()) end
+  local refreshed = err and core.classify(err.status, err.code) == "expired"
+    and are_refreshed(client, call, trip.credentials)
+  return call.policy:outcome(err, runtime:now(), trip.answer and trip.answer.head, trip.sent_at,
+    trip.sent_at + trip.elapsed, refreshed)
 end
 
 --- Waits until the rate limiter lets the next attempt go.
@@ -278,7 +282,7 @@ end
 ---@param last dynamodb.Error?    the latest failure: what is returned when the time is over
 ---@return table? value
 ---@return dynamodb.Error?
----@return dynamodb.Trip?    of a success
+---@return string? request_id     of a success
 local function run(client, runtime, call, last)
   if client.is_adaptive and not take_turn(runtime, call) then
     last = last or errors.new { code = "DeadlineExceeded", message = "the rate limiter lets nothing go before it" }
@@ -286,16 +290,17 @@ local function run(client, runtime, call, last)
   end
   call.attempts = call.attempts + 1
   local value, err, trip = attempt(client, runtime, call)
-  if err and last and err.code == "DeadlineExceeded" and not err.sent then
+  if not err then return value, nil, trip end
+  if last and err.code == "DeadlineExceeded" and not err.sent then
     if not trip then call.attempts = call.attempts - 1 end
     hooks.report(client, call, err, trip)
     return nil, conclude(call, last, "deadline")
   end
-  if err and was_applied(client, call, err, trip) then value, err = {}, nil end
+  if was_applied(client, call, err, trip) then value, err = {}, nil end
   call.sent = call.sent or trip ~= nil and trip.answer ~= nil or err ~= nil and err.sent == true
-  local verdict, delay, reason = tell_policy(client, runtime, call, err, trip)
+  local verdict, delay, reason = verdict_of(client, runtime, call, err, trip)
   hooks.report(client, call, err, trip, delay, reason)
-  if not err then return value, nil, trip end
+  if not err then return value, nil, trip.request_id end
   if verdict == "done" then return nil, conclude(call, err, reason) end
   if delay > 0 then runtime:sleep(delay) end
   call.waited = call.waited + delay
@@ -389,17 +394,17 @@ function request.perform(client, operation, spec, params, options, built)
   if client.problem then
     return nil, conclude(call, errors.new { code = "ConfigurationError", message = client.problem })
   end
-  local value, err, trip
+  local value, err, request_id
   if client.explained then
-    value, err, trip = explain.aside(client, run, runtime, call)
+    value, err, request_id = explain.aside(client, run, runtime, call)
   else
-    value, err, trip = run(client, runtime, call)
+    value, err, request_id = run(client, runtime, call)
   end
   if err then return nil, err end
   return value, nil, {
     attempts = call.attempts,
     waited = call.waited,
-    request_id = trip.request_id,
+    request_id = request_id,
     capacity = not call.raw and value.ConsumedCapacity or nil,
   }
 end
