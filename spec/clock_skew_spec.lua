@@ -14,10 +14,14 @@ local function seconds(text)
   return (days + day - 1) * 86400 + hour * 3600 + minute * 60 + second
 end
 
+local function head_of(date, age)
+  return "HTTP/1.1 200\r\n" .. (date and ("Date: %s\r\n"):format(date) or "") .. (age and ("Age: %s\r\n"):format(age) or "")
+end
+
 -- A response that teaches a policy the skew that the case begins with.
 local function teach(policy, skew)
-  policy:call():outcome({ ok = true, date = os.date("!%a, %d %b %Y %H:%M:%S GMT", 1000000 + skew), sent_at = 1000000,
-    received_at = 1000000 }, 0)
+  local date = os.date("!%a, %d %b %Y %H:%M:%S GMT", 1000000 + skew)
+  policy:call():outcome(nil, 0, head_of(date), 1000000, 1000000)
 end
 
 describe("core.retry corrects the clock as the vectors say:", function()
@@ -31,18 +35,16 @@ describe("core.retry corrects the clock as the vectors say:", function()
       for n, operation in ipairs(case.operations) do
         if n == 1 and operation.initialClientSkew ~= 0 then teach(policy, operation.initialClientSkew) end
         assert.equal(operation.initialClientSkew, policy:skew() or 0)
-        local call = policy:call { safe = true, max_attempts = operation.maxAttempts }
+        local call = policy:call(true, nil, operation.maxAttempts)
         local verdict, _, reason
         for i, attempt in ipairs(operation.attempts) do
           if i > 1 then assert.equal("retry", verdict) end
           local sent_at = seconds(attempt.clientTimeAtSend)
           assert.equal(seconds(attempt.expectedSigningTime), call:signing_time(sent_at))
           local response = attempt.response
-          verdict, _, reason = call:outcome({
-            ok = response.statusCode < 300, status = response.statusCode, code = response.errorCode,
-            date = response.headers.Date, age = response.headers.Age,
-            sent_at = sent_at, received_at = seconds(attempt.clientTimeAtReceive),
-          }, sent_at)
+          local failure = response.statusCode >= 300 and { status = response.statusCode, code = response.errorCode }
+          verdict, _, reason = call:outcome(failure or nil, sent_at,
+            head_of(response.headers.Date, response.headers.Age), sent_at, seconds(attempt.clientTimeAtReceive))
         end
         assert.equal("done", verdict)
         assert.equal(operation.expectedOutcome == "success", reason == "success")
@@ -56,14 +58,15 @@ describe("core.retry", function()
   local DATE = "Thu, 01 Jan 2026 00:10:00 GMT"
   local SENT = 1767225600 -- ten minutes before
 
-  local function outcome(fields)
-    local all = { status = 403, code = "SignatureDoesNotMatch", date = DATE, sent_at = SENT, received_at = SENT }
-    for name, value in pairs(fields or {}) do all[name] = value or nil end
-    return all
+  -- What a call is told of a refusal, changed in these fields; `false` takes one away.
+  local function tell(call, changes)
+    local all = { code = "SignatureDoesNotMatch", date = DATE, sent_at = SENT, received_at = SENT }
+    for name, value in pairs(changes or {}) do all[name] = value or nil end
+    return call:outcome({ status = 403, code = all.code }, 0, head_of(all.date, all.age), all.sent_at, all.received_at)
   end
 
   it("tries again only what a wrong clock can explain", function()
-    local function verdict(fields, options) return (core.retry(options):call():outcome(outcome(fields), 0)) end
+    local function verdict(changes, options) return (tell(core.retry(options):call(), changes)) end
     for _, code in ipairs { "InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure",
       "RequestTimeTooSkewed", "AccessDeniedException" } do
       assert.equal("retry", verdict { code = code }, code)
@@ -80,14 +83,14 @@ describe("core.retry", function()
 
   it("costs as much as any retry that is not throttled", function()
     local policy = core.retry { random = 1 }
-    local verdict, delay, class = policy:call():outcome(outcome(), 0)
+    local verdict, delay, class = tell(policy:call())
     assert.same({ "retry", 0.025, "clock_skew", 486 }, { verdict, delay, class, policy:quota() })
   end)
 
   it("can be told not to correct anything", function()
     local policy = core.retry { clock_skew = false }
     local call = policy:call()
-    call:outcome({ ok = true, date = DATE, sent_at = SENT, received_at = SENT }, 0)
+    call:outcome(nil, 0, head_of(DATE), SENT, SENT)
     assert.is_nil(policy:skew())
     assert.equal(SENT, policy:call():signing_time(SENT))
   end)

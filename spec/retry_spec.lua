@@ -10,14 +10,11 @@ local NAMES = {
   not_retryable = "fail_request",
 }
 
-local function outcome_of(response)
-  local headers = response.headers or {}
-  return {
-    ok = response.status_code < 300,
-    status = response.status_code,
-    code = response.error_code,
-    retry_after = headers["x-amz-retry-after"],
-  }
+-- A response, as the policy is told of it: the failure, if it is one, and the head.
+local function told(response)
+  local failure = response.status_code >= 300 and { status = response.status_code, code = response.error_code } or nil
+  local wait = response.headers and response.headers["x-amz-retry-after"]
+  return failure, "HTTP/1.1 200\r\n" .. (wait and ("x-amz-retry-after: %s\r\n"):format(wait) or "")
 end
 
 -- A policy as the vectors were recorded: general numbers, not DynamoDB's.
@@ -34,7 +31,8 @@ end
 
 -- One step of a case; the call goes on or is over.
 local function play(policy, call, step, name)
-  local verdict, delay, reason = call:outcome(outcome_of(step.response), 0)
+  local failure, head = told(step.response)
+  local verdict, delay, reason = call:outcome(failure, 0, head)
   local expected = step.expected
   assert.equal(expected.outcome, verdict == "retry" and "retry_request" or NAMES[reason], name)
   if expected.retry_quota then assert.equal(expected.retry_quota, policy:quota(), name) end
@@ -56,7 +54,7 @@ describe("core.retry does what the vectors of standard mode say:", function()
         local policy = policy_of(case.given)
         local call
         for i, step in ipairs(case.responses) do
-          call = call or policy:call { safe = true }
+          call = call or policy:call(true)
           if not play(policy, call, step, ("%s, step %d"):format(case.name, i)) then call = nil end
         end
       end)
@@ -67,7 +65,7 @@ describe("core.retry does what the vectors of standard mode say:", function()
     it(case.name, function()
       -- The order of the two is the one in which the quotas follow from each other.
       local policy = policy_of(case.given)
-      local calls = { policy:call { safe = true }, policy:call { safe = true } }
+      local calls = { policy:call(true), policy:call(true) }
       local order = { { 1, 1 }, { 1, 2 }, { 2, 1 }, { 2, 2 }, { 1, 3 } }
       for _, at in ipairs(order) do
         play(policy, calls[at[1]], case.threads[at[1]][at[2]], case.name)
@@ -130,10 +128,10 @@ end)
 describe("core.retry in adaptive mode", function()
   local THROTTLED = { status = 400, code = "ThrottlingException" }
 
-  local function answer(policy, outcome, now) policy:call { safe = true }:outcome(outcome, now) end
+  local function answer(policy, failure, now) policy:call(true):outcome(failure, now) end
 
   local function many(policy, count, now)
-    for _ = 1, count do answer(policy, { ok = true }, now) end
+    for _ = 1, count do answer(policy, nil, now) end
   end
 
   -- Throttled at second 5, when the measured rate was 10: what the vectors begin with.
@@ -169,7 +167,7 @@ describe("core.retry in adaptive mode", function()
     local policy = throttled_policy()
     local now, sent = 5, 0
     while now < 25 do
-      local call = policy:call {}
+      local call = policy:call()
       local wait = call:wait(now)
       if wait == 0 then sent = sent + 1 end
       assert.is_true(wait == 0 or wait >= 0.001)
@@ -214,7 +212,7 @@ describe("core.retry", function()
     refuses(chance, { random = 2 })
     refuses(chance, { random = "x" })
     local ok, raised = pcall(function()
-      core.retry({ random = function() return 7 end }):call { safe = true }:outcome({ status = 500 }, 0)
+      core.retry({ random = function() return 7 end }):call(true):outcome({ status = 500 }, 0)
     end)
     assert.is_false(ok)
     assert.matches(chance, raised, 1, true)
@@ -223,19 +221,22 @@ describe("core.retry", function()
   it("refuses outcomes that make no sense, and objects that are not its own", function()
     local policy = core.retry()
     local call = policy:call()
-    assert.has_error(function() call:outcome({ ok = false, status = "500" }, 0) end)
+    assert.has_error(function() call:outcome({ status = "500" }, 0) end)
     assert.has_error(function() call:outcome({ code = {} }, 0) end)
     assert.has_error(function() call:outcome({}) end)
-    assert.has_error(function() call:outcome(nil, 0) end)
+    assert.has_error(function() call:outcome("Timeout", 0) end)
+    assert.has_error(function() call:outcome(nil, 0, {}) end)
+    assert.has_error(function() call:outcome(nil, 0, "", "now", 0) end)
     assert.has_error(function() policy.call(call) end)
     assert.has_error(function() call.wait(policy, 0) end)
-    assert.has_error(function() policy:call { max_attempts = 0 } end)
-    assert.has_error(function() policy:call { deadline = "soon" } end)
+    assert.has_error(function() policy:call { safe = true } end)
+    assert.has_error(function() policy:call(true, nil, 0) end)
+    assert.has_error(function() policy:call(true, "soon") end)
   end)
 
   it("takes its chances from a function", function()
     local given, i = { 0.5, 0.25 }, 0
-    local call = core.retry({ random = function() i = i + 1 return given[i] end }):call { safe = true }
+    local call = core.retry({ random = function() i = i + 1 return given[i] end }):call(true)
     assert.equal(0.0125, (select(2, call:outcome({ status = 500 }, 0))))
     assert.equal(0.0125, (select(2, call:outcome({ status = 500 }, 0))))
   end)
@@ -243,30 +244,29 @@ describe("core.retry", function()
   it("draws delays from the whole interval, by the system's random source", function()
     local policy, low, high, sum, count = core.retry { quota = 1e9 }, 1, 0, 0, 2000
     for _ = 1, count do
-      local _, delay = policy:call { safe = true }:outcome({ status = 400, code = "Throttling" }, 0)
+      local _, delay = policy:call(true):outcome({ status = 400, code = "Throttling" }, 0)
       low, high, sum = math.min(low, delay), math.max(high, delay), sum + delay
     end
     assert.is_true(low < 0.02 and high > 0.98 and math.abs(sum / count - 0.5) < 0.05)
   end)
 
   it("keeps what calls need alive when the policy is forgotten", function()
-    local call = core.retry({ random = function() return 1 end }):call { safe = true }
+    local call = core.retry({ random = function() return 1 end }):call(true)
     collectgarbage()
     collectgarbage()
     assert.equal(0.025, (select(2, call:outcome({ status = 500 }, 0))))
   end)
 
   it("sends again what was refused as expired, once, when there are other credentials", function()
-    local call = core.retry():call {}
-    assert.same({ "retry", 0, "expired" }, { call:outcome({ status = 400, code = "ExpiredTokenException",
-      refreshed = true }, 0) })
-    assert.equal("not_retryable", (select(3, call:outcome({ status = 400, code = "ExpiredTokenException",
-      refreshed = true }, 0))))
+    local call = core.retry():call()
+    local refused = { status = 400, code = "ExpiredTokenException" }
+    assert.same({ "retry", 0, "expired" }, { call:outcome(refused, 0, nil, nil, nil, true) })
+    assert.equal("not_retryable", (select(3, call:outcome(refused, 0, nil, nil, nil, true))))
     assert.equal(2, call:attempts())
   end)
 
   it("lets the last attempt come five seconds after the first while a transaction is in progress", function()
-    local call = core.retry({ random = 0 }):call { safe = true }
+    local call = core.retry({ random = 0 }):call(true)
     local now = 50
     assert.equal(0, call:wait(now))
     local in_progress = { status = 400, code = "TransactionInProgressException" }
@@ -299,7 +299,7 @@ describe("core.retry", function()
       local now = random() * 1000
       for _ = 1, 10 do
         local deadline = random(3) > 1 and now + random() * 8 or nil
-        local call = policy:call { safe = random(2) == 1, deadline = deadline }
+        local call = policy:call(random(2) == 1, deadline)
         local attempts, verdict = 0, nil
         repeat
           local wait = call:wait(now)
@@ -310,11 +310,10 @@ describe("core.retry", function()
             now = now + random() * 0.2
             local before = policy:quota()
             local delay
-            verdict, delay = call:outcome({
-              ok = random(4) == 1, status = ({ 400, 500, 503, 429 })[random(4)], code = codes[random(#codes)],
-              sent = random(2) == 1, refreshed = random(2) == 1,
-              retry_after = random(4) == 1 and tostring(random(9000)) or nil,
-            }, now)
+            local failure = random(4) > 1 and { status = ({ 400, 500, 503, 429 })[random(4)],
+              code = codes[random(#codes)], sent = random(2) == 1 } or nil
+            local head = random(4) == 1 and ("HTTP/1.1 500\r\nx-amz-retry-after: %d\r\n"):format(random(9000)) or nil
+            verdict, delay = call:outcome(failure, now, head, nil, nil, random(2) == 1)
             local quota = policy:quota()
             assert.is_true(quota >= 0 and quota <= options.quota, seed)
             assert.equal(attempts, call:attempts(), seed)

@@ -140,16 +140,20 @@ describe("signer:head", function()
   local BODY = '{"TableName":"t"}'
   local TIME = signing.time "20261122T220503Z"
 
+  local function new_call(...) return core.retry():call(...) end
+
+  local function field(head, name) return core.header("\n" .. head, name) end
+
   local function both(changes, path)
     local s = signer(changes)
-    local head = s:head("dynamodb.us-east-1.amazonaws.com", "DynamoDB_20120810.GetItem", BODY, TIME,
-      "0b2b8c29-0d5e-4a6b-8d2b-3c8f1f6f9a11", "attempt=1; max=4", "agent/1", "X-Extra: 1\r\n", path)
+    local head = s:head(new_call(), "dynamodb.us-east-1.amazonaws.com", "DynamoDB_20120810.GetItem", BODY, TIME, 0,
+      "agent/1", "X-Extra: 1\r\n", path)
     local headers = s:sign({
       method = "POST", path = path or "/", body = BODY,
       headers = {
         { "Host", "dynamodb.us-east-1.amazonaws.com" }, { "Content-Type", "application/x-amz-json-1.0" },
-        { "X-Amz-Target", "DynamoDB_20120810.GetItem" }, { "amz-sdk-request", "attempt=1; max=4" },
-        { "amz-sdk-invocation-id", "0b2b8c29-0d5e-4a6b-8d2b-3c8f1f6f9a11" }, { "User-Agent", "agent/1" },
+        { "X-Amz-Target", "DynamoDB_20120810.GetItem" }, { "amz-sdk-request", field(head, "amz-sdk-request") },
+        { "amz-sdk-invocation-id", field(head, "amz-sdk-invocation-id") }, { "User-Agent", "agent/1" },
       },
     }, TIME)
     return head, headers
@@ -172,6 +176,36 @@ describe("signer:head", function()
     assert.are_not.equal(headers.Authorization, select(2, both {}).Authorization)
   end)
 
+  it("says which attempt it is, of how many, until when, and of which call", function()
+    local call, ids = new_call(true, 90, 3), {}
+    local function attempt(now, time)
+      local head = signer():head(call, "h", "T.Op", "{}", time, now)
+      ids[#ids + 1] = field(head, "amz-sdk-invocation-id")
+      return field(head, "amz-sdk-request")
+    end
+    assert.are.equal("attempt=1; max=3; ttl=20261122T220603Z", attempt(30, TIME))
+    assert.are.equal("retry", (call:outcome({ status = 500 }, 31)))
+    assert.are.equal("attempt=2; max=3; ttl=20261122T220602Z", attempt(32, TIME + 1))
+    assert.matches("^%x+%-%x+%-4%x+%-%x+%-%x+$", ids[1])
+    assert.are.equal(ids[1], ids[2])
+    assert.are_not.equal(ids[1], field(signer():head(new_call(), "h", "T", "", TIME, 0), "amz-sdk-invocation-id"))
+  end)
+
+  it("says nothing of a deadline that is none, over or further away than a day", function()
+    for _, deadline in ipairs { false, -1, 86401 } do
+      local head = signer():head(new_call(true, deadline or nil), "h", "T", "", TIME, 0)
+      assert.are.equal("attempt=1; max=4", field(head, "amz-sdk-request"))
+    end
+  end)
+
+  it("signs by the service's clock", function()
+    local policy = core.retry()
+    policy:call():outcome(nil, 0, "HTTP/1.1 200\r\nDate: Sun, 22 Nov 2026 22:15:03 GMT\r\n", TIME, TIME)
+    local head = signer():head(policy:call(true, 60), "h", "T", "", TIME, 0)
+    assert.are.equal("20261122T221503Z", field(head, "x-amz-date"))
+    assert.are.equal("attempt=1; max=4; ttl=20261122T221603Z", field(head, "amz-sdk-request"))
+  end)
+
   it("gives every header once, on a line of its own", function()
     local head, seen = both { session_token = "t" }, {}
     for line, rest in head:gmatch "([^\r\n]*)(\r\n)" do
@@ -190,12 +224,12 @@ describe("signer:head", function()
 
   it("refuses line breaks in every place", function()
     local function head(place, value)
-      local arguments = { "h", "T.Op", "{}", TIME, "id", "attempt=1", "agent", "A: b\r\n" }
+      local arguments = { new_call(), "h", "T.Op", "{}", TIME, 0, "agent", "A: b\r\n", "/" }
       arguments[place] = value
-      return pcall(signer().head, signer(), (table.unpack or unpack)(arguments, 1, 8))
+      return pcall(signer().head, signer(), (table.unpack or unpack)(arguments))
     end
-    assert.is_true((head(3, "any\r\nbody\0")))
-    for _, place in ipairs { 1, 2, 5, 6, 7 } do
+    assert.is_true((head(4, "any\r\nbody\0")))
+    for _, place in ipairs { 2, 3, 7, 9 } do
       for _, bad in ipairs { "a\r\nX: y", "a\nb", "a\rb", "a\0b", "long enough for words\n", "\127" } do
         local ok, message = head(place, bad)
         assert.is_false(ok)
@@ -319,6 +353,6 @@ describe("a signer", function()
     assert.are.equal("dynamodb.signer (closed)", tostring(s))
     assert.error_matches(function() s:sign(request(), 0) end, "signer is closed")
     assert.error_matches(function() s:presign(request(), 0) end, "signer is closed")
-    assert.error_matches(function() s:head("h", "t", "", 0, "i", "a") end, "signer is closed")
+    assert.error_matches(function() s:head(core.retry():call(), "h", "t", "", 0, 0) end, "signer is closed")
   end)
 end)
