@@ -63,17 +63,22 @@ describe("core.http", function()
 end)
 
 describe("core.http_request", function()
-  it("writes the head, and the body behind it if it is to", function()
-    local head = "POST /a?b HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n"
-    assert.equal(head, core.http_request("POST", "/a?b", "Host: h\r\n", "{}", false))
-    assert.equal(head .. "{}", core.http_request("POST", "/a?b", "Host: h\r\n", "{}", true))
+  it("gives what stands before the header lines, and between them and the body", function()
+    assert.same({ "POST /a?b HTTP/1.1\r\n", "Content-Length: 2\r\n\r\n" },
+      { core.http_request("POST", "/a?b", "Host: h\r\n", "{}") })
+    assert.same({ "POST / HTTP/1.1\r\n", "\r\n" },
+      { core.http_request("POST", "/", "Content-Length: 2\r\nHost: h\r\n", "{}") })
   end)
 
-  it("raises on what would be another request, and names the part", function()
-    assert.error_matches(function() core.http_request("POST", "/", "X: a\r\n\r\nGET / HTTP/1.1\r\n", "") end,
-      "request%.head: ")
-    assert.error_matches(function() core.http_request("POST", "/ HTTP/1.1\r\nX: y", "", "") end, "request%.path: ")
-    assert.error_matches(function() core.http_request("post", "/", "", "") end, "request%.method: ")
-    assert.error_matches(function() core.http_request("HEAD", "/", "", "x") end, "request%.body: ")
+  it("refuses what would be another request, and names the part", function()
+    local function refuses(part, ...)
+      local bytes, message = core.http_request(...)
+      assert.is_nil(bytes)
+      assert.matches("^request%." .. part .. ": ", message)
+    end
+    refuses("head", "POST", "/", "X: a\r\n\r\nGET / HTTP/1.1\r\n", "")
+    refuses("path", "POST", "/ HTTP/1.1\r\nX: y", "", "")
+    refuses("method", "post", "/", "", "")
+    refuses("body", "HEAD", "/", "", "x")
   end)
 end)

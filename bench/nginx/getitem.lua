@@ -38,7 +38,8 @@ local function request_bytes()
     pk = "CUSTOMER#00000001", sk = "ORDER#2026-11-01#000001",
   })
   local request = runtime.requests[1]
-  return core.http_request(request.method, request.path, request.head, request.body, true)
+  local line, ending = core.http_request(request.method, request.path, request.head, request.body)
+  return line .. request.head .. ending .. request.body
 end
 
 local HTTP = [[

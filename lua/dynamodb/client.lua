@@ -42,6 +42,7 @@ local client_mt = { __name = "dynamodb.Client", __index = client_methods }
 ---@field capacity "none"|"total"|"indexes"
 ---@field retry_ambiguous boolean
 ---@field retry userdata              core.retry: what all its calls share
+---@field is_adaptive boolean         has it a rate limiter, which is asked before each attempt?
 ---@field random (fun(): number)?     where jitter comes from, if not from the system
 ---@field problem string?            what is wrong with the environment or the files; every call says so
 ---@field hooks table<string, function>
@@ -199,12 +200,13 @@ end
 ---@param options table
 ---@param environment table<string, string>
 ---@return userdata policy
+---@return boolean is_adaptive
 ---@return string? problem    of the environment
 local function retry_policy(options, environment)
   local settings, problem = config.retry(options, environment)
   local ok, policy = pcall(core.retry, settings)
   if not ok then usage.raise("connect: " .. tostring(policy)) end
-  return policy, problem
+  return policy, settings.mode == "adaptive", problem
 end
 
 --- The source of jitter that the caller gave for retries: batches wait by it, too.
@@ -237,13 +239,14 @@ local function connect(options)
   end
   if options.cursor_keys then cursors.check_keys(options.cursor_keys, "connect: cursor_keys") end
   local environment = config.snapshot()
-  local policy, problem = retry_policy(options, environment)
+  local policy, is_adaptive, problem = retry_policy(options, environment)
   local given = {}
   for name, value in pairs(options) do given[name] = value end
   return setmetatable({
     given = given,
     environment = environment,
     retry = policy,
+    is_adaptive = is_adaptive,
     random = given_random(options.retry),
     problem = problem,
     hooks = {
@@ -372,25 +375,6 @@ function client_methods:perform(operation, params, options, built)
   return request.perform(self, operation, model.operations[operation], params, options, built)
 end
 
---- Raises on an expression that is null: it would not be sent, and a write without its condition goes unconditionally.
----@param params table       of an operation, or of one operation of a transaction
----@param where string       for the message
-local function refuse_null_expressions(params, where)
-  for name, value in pairs(params) do
-    if value == core.null and type(name) == "string" and (name:find("Expression$") or name == "Expected") then
-      usage.raise(("%s.%s is null and would not be sent (an unconditional write, a reading of everything); leave it out"
-        .. " if that is meant, or connect with strict = false"):format(where, name))
-    end
-  end
-  for i, part in ipairs(type(params.TransactItems) == "table" and params.TransactItems or {}) do
-    for name, inner in pairs(type(part) == "table" and part or {}) do
-      if type(inner) == "table" then
-        refuse_null_expressions(inner, ("%s.TransactItems[%d].%s"):format(where, i, tostring(name)))
-      end
-    end
-  end
-end
-
 local CALL_OPTIONS = { timeout = true, deadline = true, retry_ambiguous = true }
 
 --- Calls any operation of DynamoDB or DynamoDB Streams by its name. Parameters are DynamoDB's, with Lua's values where
@@ -412,7 +396,6 @@ function client_methods:call(operation, params, options)
     local meant = self.strict and usage.nearest(operation, model.operations)
     if meant then usage.raise(("unknown operation %q; did you mean %q?"):format(operation, meant)) end
   end
-  if self.strict then refuse_null_expressions(params, operation) end
   return self:perform(operation, params, options)
 end
 

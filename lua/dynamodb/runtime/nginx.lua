@@ -35,8 +35,8 @@ local function timed_out(by_deadline)
 end
 
 --- Connections from before a jump between the two clocks are dead at the other end: they are not used again.
-local function watch_clocks(self)
-  local offset = time() - now()
+local function watch_clocks(self, monotonic)
+  local offset = time() - monotonic
   if math.abs(offset - self.offset) > JUMP then self.connections:retire() end
   self.offset = offset
 end
@@ -65,13 +65,15 @@ local function upload(sock, body, deadline)
 end
 
 --- Sends all of a request.
+---@param bytes string[]    the head in pieces, and the body if it is small
+---@param body string
 ---@return true?
 ---@return dynamodb.Error?
 ---@return boolean? dead    the connection broke
-local function transmit(self, sock, job)
-  local by_deadline = set_patience(self, sock, job.deadline)
-  local ok, problem = sock:send(job.head)
-  if ok and #job.body > PIECE then ok, problem, by_deadline = upload(sock, job.body, job.deadline) end
+local function transmit(self, sock, bytes, body, deadline)
+  local by_deadline = set_patience(self, sock, deadline)
+  local ok, problem = sock:send(bytes)
+  if ok and #body > PIECE then ok, problem, by_deadline = upload(sock, body, deadline) end
   if ok then return true end
   if problem == "timeout" then return timed_out(by_deadline) end
   local _, err = failure("ConnectionError", "the connection broke while the request was sent: " .. problem, true)
@@ -93,29 +95,27 @@ local function keep_reader(self, reader)
 end
 
 --- Reads the response.
+---@param begun boolean    have bytes of it come?
 ---@return dynamodb.Response?
 ---@return dynamodb.Error|boolean|nil    of a response: may the connection be used again?
 ---@return boolean? dead                 the connection broke before a byte of it had come
-local function receive(self, sock, job)
-  local reader = table.remove(self.readers) or core.http(self.max_response)
-  local begun = false
+local function receive(self, sock, reader, no_body, deadline, begun)
+  local by_deadline = set_patience(self, sock, deadline)
   local status, head, body, keep
-  repeat
-    local by_deadline = set_patience(self, sock, job.deadline)
-    local bytes, problem = sock:receiveany(PIECE)
-    if bytes then
-      begun = true
-      status, head, body, keep = reader:feed(bytes, job.no_body)
-    elseif problem == "timeout" then
-      return timed_out(by_deadline) -- the reader, in the middle of something, is left
-    elseif not begun then
-      keep_reader(self, reader)
-      local _, err = failure("ConnectionError", "the connection broke before an answer came: " .. problem, true)
-      return nil, err, true
-    else
-      status, head, body = finish(reader, problem)
-    end
-  until head
+  local bytes, problem = sock:receiveany(PIECE)
+  if bytes then
+    status, head, body, keep = reader:feed(bytes, no_body)
+    -- No loop: mostly it would be left at once, and LuaJIT compiles nothing around such a one.
+    if not head then return receive(self, sock, reader, no_body, deadline, true) end
+  elseif problem == "timeout" then
+    return timed_out(by_deadline) -- the reader, in the middle of something, is left
+  elseif not begun then
+    keep_reader(self, reader)
+    local _, err = failure("ConnectionError", "the connection broke before an answer came: " .. problem, true)
+    return nil, err, true
+  else
+    status, head, body = finish(reader, problem)
+  end
   keep_reader(self, reader)
   if not status then return failure("ResponseError", head, true) end
   return { status = status, head = head, body = body }, keep
@@ -125,11 +125,12 @@ end
 ---@return dynamodb.Response?
 ---@return dynamodb.Error?
 ---@return boolean? dead
-local function exchange(self, sock, job, may_rest)
-  local ok, err, dead = transmit(self, sock, job)
+local function exchange(self, sock, bytes, body, no_body, deadline, may_rest)
+  local ok, err, dead = transmit(self, sock, bytes, body, deadline)
   local response, keep
   if ok then
-    response, keep, dead = receive(self, sock, job)
+    local reader = table.remove(self.readers) or core.http(self.max_response)
+    response, keep, dead = receive(self, sock, reader, no_body, deadline, false)
     if not response then err = keep end
   end
   if response and keep and may_rest then
@@ -149,21 +150,22 @@ end
 function runtime_methods:send(request, deadline)
   if self.closed then usage.raise("the runtime is closed") end
   phase.check()
-  local peer = self.connections:peer(request)
+  local begun = now()
+  watch_clocks(self, begun)
+  local peer = self.connections:peer(request, begun)
   local method, body = request.method or "POST", request.body or ""
-  local ok, head = pcall(core.http_request, method, request.path or "/", request.head or "", body, #body <= PIECE)
-  if not ok then usage.raise(head) end
-  if deadline and now() >= deadline then
+  local line, ending = core.http_request(method, request.path or "/", request.head or "", body)
+  if not line then usage.raise(ending) end
+  if deadline and begun >= deadline then
     return failure("DeadlineExceeded", "the deadline passed before the request began", false)
   end
   if self.proxies and not request.is_direct and proxy.choose(self.proxies, peer.scheme, request.host, peer.port) then
     return failure("ConfigurationError", NO_PROXY:format(request.host), false)
   end
-  watch_clocks(self)
-  local job = { head = head, body = body, no_body = method == "HEAD", deadline = deadline }
+  local bytes, no_body = { line, request.head or "", ending, #body <= PIECE and body or "" }, method == "HEAD"
   local sock, reused = self.connections:take(peer, deadline)
   if not sock then return nil, reused end
-  local response, err, dead = exchange(self, sock, job, true)
+  local response, err, dead = exchange(self, sock, bytes, body, no_body, deadline, true)
   -- A connection that has rested may have ended meanwhile. Whether the request was read before that is not known.
   if not (dead and reused and request.repeat_safe) then return response, err end
   sock, err = self.connections:fresh(peer, deadline)
@@ -171,7 +173,7 @@ function runtime_methods:send(request, deadline)
     err.sent = true -- the first time
     return nil, err
   end
-  response, err = exchange(self, sock, job, false)
+  response, err = exchange(self, sock, bytes, body, no_body, deadline, false)
   return response, err
 end
 
