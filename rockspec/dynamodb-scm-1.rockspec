@@ -63,6 +63,7 @@ build = {
         "csrc/engine/expression_scan.c",
         "csrc/engine/gzip.c",
         "csrc/engine/http.c",
+        "csrc/engine/http_fields.c",
         "csrc/engine/http_request.c",
         "csrc/engine/item.c",
         "csrc/engine/json_scan.c",

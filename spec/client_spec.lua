@@ -142,7 +142,8 @@ describe("an expression that is null", function()
     local db, runtime = client {}
     for operation, case in pairs {
       PutItem = { "PutItem: ConditionExpression: null would not be sent", PUT },
-      DeleteItem = { "DeleteItem: Expected: null would not be sent", { TableName = "t", Key = { pk = "a" }, Expected = core.null } },
+      DeleteItem = { "DeleteItem: Expected: null would not be sent",
+        { TableName = "t", Key = { pk = "a" }, Expected = core.null } },
       Scan = { "Scan: FilterExpression: null would not be sent", { TableName = "t", FilterExpression = core.null } },
       TransactWriteItems = { "TransactWriteItems: TransactItems[2].Put.ConditionExpression: null would",
         { TransactItems = { { Put = { TableName = "t", Item = { pk = "b" } } }, { Put = PUT } } } },

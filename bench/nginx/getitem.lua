@@ -38,8 +38,7 @@ local function request_bytes()
     pk = "CUSTOMER#00000001", sk = "ORDER#2026-11-01#000001",
   })
   local request = runtime.requests[1]
-  local line, ending = core.http_request(request.method, request.path, request.head, request.body)
-  return line .. request.head .. ending .. request.body
+  return core.http_request(request.method, request.path, request.head, request.body, true)
 end
 
 local HTTP = [[

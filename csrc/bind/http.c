@@ -73,25 +73,23 @@ static int reader_tostring (lua_State *L) {
   return 1;
 }
 
-/* core.http_request(method, path, head, body) -> request line, what ends the head | nil, message */
+/* core.http_request(method, path, head, body, with_body) -> bytes | nil, message */
 static int http_request (lua_State *L) {
   HttpRequest r;
   const char *field = "";
   r.method = luaL_checklstring(L, 1, &r.method_len);
   r.path = luaL_checklstring(L, 2, &r.path_len);
   r.head = luaL_checklstring(L, 3, &r.head_len);
-  luaL_checklstring(L, 4, &r.body_len);
+  const char *body = luaL_checklstring(L, 4, &r.body_len);
   Buffer *out = state_borrow(L, WORK_OUT);
   const char *wrong = http_write_request(out, &r, &field);
-  if (wrong) {
-    lua_pushnil(L);
-    lua_pushfstring(L, "request.%s: %s", field, wrong);
-  } else {
-    size_t line = http_line_len(&r), ending = line + r.head_len;
-    lua_pushlstring(L, out->data, line);
-    lua_pushlstring(L, out->data + ending, out->len - ending);
-  }
+  if (!wrong && lua_toboolean(L, 5) && !buffer_append(out, body, r.body_len))
+    wrong = "no memory is left for it", field = "body";
+  if (!wrong) lua_pushlstring(L, out->data, out->len);
   state_return(L, WORK_OUT, out);
+  if (!wrong) return 1;
+  lua_pushnil(L);
+  lua_pushfstring(L, "request.%s: %s", field, wrong);
   return 2;
 }
 

@@ -38,10 +38,5 @@ typedef struct HttpRequest {
 */
 const char *http_write_request (Buffer *out, const HttpRequest *r, const char **field);
 
-/* The length of the request line that it begins with: then comes `head`. */
-static inline size_t http_line_len (const HttpRequest *r) {
-  return r->method_len + r->path_len + sizeof "  HTTP/1.1\r\n" - 1;
-}
-
 #pragma GCC visibility pop
 #endif

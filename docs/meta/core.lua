@@ -500,6 +500,16 @@ function bucket:charge(units) end
 ---@param consumed number
 function bucket:settle(charged, consumed) end
 
+--- A response's body as it was before the transfer: its CRC-32 is checked if the service sent one, then it is inflated
+--- if it is gzip.
+---@param head string         raw
+---@param body string         raw
+---@param limit integer       bytes that it may inflate to
+---@return string? body       nil if it cannot be used
+---@return string? request_id
+---@return string? message    what is wrong with it
+function core.content(head, body, limit) end
+
 --- One header of a raw response head; the first if there are several.
 ---@param head string
 ---@param name string    in lower case

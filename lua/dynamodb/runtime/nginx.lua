@@ -65,14 +65,12 @@ local function upload(sock, body, deadline)
 end
 
 --- Sends all of a request.
----@param bytes string[]    the head in pieces, and the body if it is small
----@param body string
 ---@return true?
 ---@return dynamodb.Error?
 ---@return boolean? dead    the connection broke
-local function transmit(self, sock, bytes, body, deadline)
+local function transmit(self, sock, head, body, deadline)
   local by_deadline = set_patience(self, sock, deadline)
-  local ok, problem = sock:send(bytes)
+  local ok, problem = sock:send(head)
   if ok and #body > PIECE then ok, problem, by_deadline = upload(sock, body, deadline) end
   if ok then return true end
   if problem == "timeout" then return timed_out(by_deadline) end
@@ -125,8 +123,8 @@ end
 ---@return dynamodb.Response?
 ---@return dynamodb.Error?
 ---@return boolean? dead
-local function exchange(self, sock, bytes, body, no_body, deadline, may_rest)
-  local ok, err, dead = transmit(self, sock, bytes, body, deadline)
+local function exchange(self, sock, head, body, no_body, deadline, may_rest)
+  local ok, err, dead = transmit(self, sock, head, body, deadline)
   local response, keep
   if ok then
     local reader = table.remove(self.readers) or core.http(self.max_response)
@@ -154,18 +152,18 @@ function runtime_methods:send(request, deadline)
   watch_clocks(self, begun)
   local peer = self.connections:peer(request, begun)
   local method, body = request.method or "POST", request.body or ""
-  local line, ending = core.http_request(method, request.path or "/", request.head or "", body)
-  if not line then usage.raise(ending) end
+  local head, wrong = core.http_request(method, request.path or "/", request.head or "", body, #body <= PIECE)
+  if not head then usage.raise(wrong) end
   if deadline and begun >= deadline then
     return failure("DeadlineExceeded", "the deadline passed before the request began", false)
   end
   if self.proxies and not request.is_direct and proxy.choose(self.proxies, peer.scheme, request.host, peer.port) then
     return failure("ConfigurationError", NO_PROXY:format(request.host), false)
   end
-  local bytes, no_body = { line, request.head or "", ending, #body <= PIECE and body or "" }, method == "HEAD"
+  local no_body = method == "HEAD"
   local sock, reused = self.connections:take(peer, deadline)
   if not sock then return nil, reused end
-  local response, err, dead = exchange(self, sock, bytes, body, no_body, deadline, true)
+  local response, err, dead = exchange(self, sock, head, body, no_body, deadline, true)
   -- A connection that has rested may have ended meanwhile. Whether the request was read before that is not known.
   if not (dead and reused and request.repeat_safe) then return response, err end
   sock, err = self.connections:fresh(peer, deadline)
@@ -173,7 +171,7 @@ function runtime_methods:send(request, deadline)
     err.sent = true -- the first time
     return nil, err
   end
-  response, err = exchange(self, sock, bytes, body, no_body, deadline, false)
+  response, err = exchange(self, sock, head, body, no_body, deadline, false)
   return response, err
 end
 
