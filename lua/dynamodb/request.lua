@@ -112,7 +112,7 @@ end
 ---@field waited number          seconds
 ---@field sent boolean           may any attempt have arrived?
 ---@field was_applied function?  (old item, parameters) -> boolean, both as on the wire: does the item that made a
----                              condition fail show that an earlier attempt was applied? Of writes for which it can tell
+---                              condition fail show that an earlier attempt was applied? Of writes that it can tell of
 
 ---@class dynamodb.Trip    what is known of an attempt that was sent and has failed, beside its failure
 ---@field credentials dynamodb.Credentials
