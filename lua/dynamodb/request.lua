@@ -103,6 +103,8 @@ end
 ---@field arn string?            … for the endpoint rules
 ---@field body string
 ---@field raw boolean?           the answer's body is wanted as it is
+---@field is_exact boolean?      the answer is wanted losslessly, too: it becomes `exact`
+---@field exact table?
 ---@field deadline number?       on the runtime's clock
 ---@field is_read boolean
 ---@field resend boolean         may the transport send the bytes again when it is unknown whether they were applied?
@@ -138,7 +140,12 @@ end
 local function read(client, call, answer)
   if call.raw then return response.text(answer, client.values, client.max_response) end
   local shape = shape_of(output_shapes, call.operation, call.spec and call.spec.output)
-  return response.check(answer, shape, client.values, client.max_response)
+  local value, err, request_id = response.check(answer, shape, client.values, client.max_response)
+  if call.is_exact and value then
+    call.exact, err = response.check(answer, shape, nil, client.max_response)
+    if err then value = nil end
+  end
+  return value, err, request_id
 end
 
 --- One attempt: resolve, sign, send, check. Of a success the policy and the hooks are told here.
@@ -390,6 +397,7 @@ function request.perform(client, operation, spec, params, options, built)
     arn = built.arn or resource.arn(operation, params),
     body = built.body or request.encode(client, operation, spec, params),
     raw = built.raw,
+    is_exact = built.exact,
     deadline = deadline,
     is_read = repeat_safe.is_read(operation, spec, params),
     -- Whoever insists gets repetitions, but not behind the policy's back where the second answer would mislead.
@@ -418,6 +426,7 @@ function request.perform(client, operation, spec, params, options, built)
     waited = call.waited,
     request_id = request_id,
     capacity = not call.raw and value.ConsumedCapacity or nil,
+    exact = call.exact,
   }
 end
 
