@@ -5,7 +5,7 @@
 --- listing is not to be relied on: it may lack shards, show a parent as open whose children are there, or a closed
 --- shard whose children are not there yet. So a shard gets its lease only when nothing is open about its parent, and
 --- - a shard without a lease of which a descendant has one has been passed: it is never read again;
---- - a parent that is not listed is asked for itself (`probe`) before it is taken for trimmed;
+--- - one that is not listed is asked for itself (`probe`) before it is taken for trimmed;
 --- - a lease is removed when all of the shard's children have been read, and the service does not have it any more.
 --- Source: DescribeStream in the API reference; "Using the DynamoDB Streams Kinesis adapter" in DynamoDB's guide.
 local planner = {}
@@ -13,7 +13,7 @@ local planner = {}
 ---@class dynamodb.Shard
 ---@field parent string?
 ---@field closed boolean?    nothing is added to it any more
----@field listed boolean?    is it in the latest whole listing?
+---@field listed boolean?    is it in the latest listing?
 
 ---@class dynamodb.Lease
 ---@field id string                of the shard
@@ -106,15 +106,15 @@ end
 local function consider(self, id)
   local view = self.view
   if self.created[id] or view.leases[id] or is_passed(self, id) then return true end
-  if self.visited[id] then return self.created[id] ~= nil end
+  if self.visited[id] then return false end
   self.visited[id] = true
-  local parent = view.shards[id].parent
-  local settled = parent == nil or parent == id or view.gone[parent] or view.leases[parent] ~= nil
-  if not settled and view.shards[parent] then
-    settled = consider(self, parent)
-  elseif not settled then
-    self.probed[parent] = true
+  local shard = view.shards[id]
+  if not (shard and shard.listed) then -- trimmed, or forgotten by the listing
+    self.probed[id] = true
+    return false
   end
+  local parent = shard.parent
+  local settled = parent == nil or parent == id or view.gone[parent] or consider(self, parent)
   if settled then create(self, id, "TRIM_HORIZON") end
   return settled
 end
@@ -123,7 +123,7 @@ end
 ---@param self table
 local function create_leaves(self)
   for _, id in ipairs(sorted(self.view.shards)) do
-    if not self.children[id] then create(self, id, "LATEST") end
+    if not self.children[id] and self.view.shards[id].listed then create(self, id, "LATEST") end
   end
 end
 

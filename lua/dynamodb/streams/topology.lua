@@ -53,7 +53,10 @@ local function probe(self, id)
     { StreamArn = self.arn, ShardId = id, ShardIteratorType = "TRIM_HORIZON" }, {})
   if answer then
     self.alive[id] = (self.alive[id] or 0) + 1
-    if self.alive[id] >= PATIENCE and not self.shards[id] then self.shards[id] = { listed = false } end
+    if self.alive[id] >= PATIENCE then
+      self.shards[id] = self.shards[id] or {}
+      self.shards[id].listed = true
+    end
     return true
   end
   if not err:is "ResourceNotFound" and not err:is "TrimmedDataAccess" then return nil, err end
@@ -95,13 +98,14 @@ local function carry_out(self, plan)
   for _, id in ipairs(plan.probe) do
     local ok, err = probe(self, id)
     if not ok then return nil, err end
-    changed = changed or self.gone[id] or self.alive[id] == PATIENCE
+    changed = changed or self.gone[id] or self.alive[id] >= PATIENCE
   end
   for _, id in ipairs(plan.search) do
     local children, err = shards.children(self.client, self.arn, id)
     if not children then return nil, err end
     for child, shard in pairs(children) do
       self.shards[child], changed = self.shards[child] or shard, true
+      self.shards[child].listed = true
     end
   end
   for _, id in ipairs(plan.remove) do
