@@ -32,7 +32,8 @@ end
 local function write_script(self, settings)
   local counters = {}
   for _, line in ipairs(LINEAGE) do
-    local id, parent, items = "shardId-" .. line[1], line[2] and "shardId-" .. line[2], line[3]
+    local id, parent = "shardId-" .. line[1], line[2] and "shardId-" .. line[2]
+    local items = line[3]
     local shard = { id = id, parent = parent, records = {}, trimmed = 0 }
     local at = parent and self.shards[parent].ends or 0
     shard.begins = at
@@ -63,7 +64,9 @@ end
 --- Seconds since the beginning.
 function model_methods:time() return self.now() - self.start end
 
-local function refuse(code) return 400, { __type = "com.amazonaws.dynamodb.v20120810#" .. code, message = "scripted" } end
+local function refuse(code)
+  return 400, { __type = "com.amazonaws.dynamodb.v20120810#" .. code, message = "scripted" }
+end
 
 local function draws(self, fault) return self:random() < (self.faults[fault] or 0) end
 
@@ -171,9 +174,9 @@ end
 function model_methods:disable() self.disabled = self:time() end
 
 --- A stream; its first record comes soon.
----@param settings table    seed; now (a function: seconds); records (40 a shard), every (0.02 seconds between two), page
----                         (3 shards an answer), life (900 seconds of an iterator), faults, ignores_filter, epoch (the
----                         wall clock's time of the beginning)
+---@param settings table    seed; now (a function: seconds); records (40 a shard), every (seconds between two), page
+---                         (3 shards an answer), life (900 seconds of an iterator), faults, ignores_filter, epoch
+---                         (the wall clock's time of the beginning)
 function stream_model.new(settings)
   local self = setmetatable({
     state = settings.seed * 7919 + 17, now = settings.now, start = settings.now(), shards = {}, order = {},

@@ -5,7 +5,8 @@
 ---   local one = world:start({ checkpoint = name }, function(record, ctx) … end)
 ---   world:pass(5)          seconds
 ---   one:stop() one:continue() one:kill()
----   world.log              { at =, consumer =, shard =, item =, n =, number = }: every record that was begun
+---   world.log              { at =, consumer =, tenure =, shard =, item =, n =, number = }: all that was begun;
+---                          a tenure is the time in which a consumer has a shard
 local core = require "dynamodb.core"
 local dynamodb = require "dynamodb"
 local engine = require "spec.support.engine"
@@ -85,7 +86,7 @@ function world_methods:start(options, f, handling)
   }
   consumer.db = db
   local handler = dynamodb.streams.handler({ any = function(record, ctx)
-    table.insert(self.log, { at = self.runtime:now(), consumer = consumer.name, shard = ctx.shard_id,
+    table.insert(self.log, { at = self.runtime:now(), consumer = consumer.name, tenure = ctx, shard = ctx.shard_id,
       item = tonumber(record.keys.pk:match "%d+$"), n = record.new.n, number = record.sequence_number })
     if f then return f(record, ctx, db) end
   end }, handling or { on_failure = function() end, margin = 0 })
@@ -164,6 +165,49 @@ function stream_world.is_ordered(log)
     latest[entry.item] = math.max(before, entry.n)
   end
   return true
+end
+
+--- The numbers of the records that were begun, and how often one was begun that had been begun before.
+function stream_world.numbers(log)
+  local seen, repeated = {}, 0
+  for _, entry in ipairs(log) do
+    if seen[entry.number] then repeated = repeated + 1 end
+    seen[entry.number] = true
+  end
+  return seen, repeated
+end
+
+--- How many records were begun at most in a tenure that another one had followed.
+function stream_world.late(log)
+  local current, over, counts, worst = {}, {}, {}, 0
+  for _, entry in ipairs(log) do
+    local before = current[entry.shard]
+    if before ~= entry.tenure and over[entry.tenure] then
+      counts[entry.tenure] = (counts[entry.tenure] or 0) + 1
+      worst = math.max(worst, counts[entry.tenure])
+    elseif before ~= entry.tenure then
+      if before then over[before] = true end
+      current[entry.shard] = entry.tenure
+    end
+  end
+  return worst
+end
+
+--- How many records were begun again at most when another tenure began.
+function stream_world.overlap(log)
+  local current, begun, worst = {}, {}, 0
+  for _, entry in ipairs(log) do
+    local numbers = begun[entry.shard] or {}
+    begun[entry.shard] = numbers
+    if current[entry.shard] ~= entry.tenure then
+      current[entry.shard] = entry.tenure
+      local again = 0
+      for number in pairs(numbers) do again = again + (tonumber(number) >= tonumber(entry.number) and 1 or 0) end
+      worst = math.max(worst, again)
+    end
+    numbers[entry.number] = true
+  end
+  return worst
 end
 
 return stream_world

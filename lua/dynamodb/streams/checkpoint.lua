@@ -145,4 +145,33 @@ local function new(stream, path)
   return setmetatable({ stream = stream, path = path, leases = {}, others = {}, shared = false }, checkpoint_mt)
 end
 
-return { new = new }
+--- Where another one can go on, as text; nil where a shard has not been begun, which need not be said.
+---@param lease dynamodb.Lease
+---@return string?
+local function place(lease)
+  if lease.checkpoint == "LATEST" then return ("LATEST@%d"):format(lease.since) end
+  return lease.checkpoint ~= "TRIM_HORIZON" and lease.checkpoint or nil
+end
+
+--- Is it such a text?
+---@param text any
+---@return boolean
+local function is_place(text)
+  return type(text) == "string" and (text == "SHARD_END" or text:find "^LATEST@%d+$" or text:find "^%d+$") ~= nil
+end
+
+--- Makes the leases of such places.
+---@param store table
+---@param places table<string, string>    by shard
+---@return boolean? ok
+---@return dynamodb.Error?
+local function begin_at(store, places)
+  for id, text in pairs(places) do
+    local since = text:match "^LATEST@(%d+)$"
+    local ok, err = store:create { id = id, checkpoint = since and "LATEST" or text, since = tonumber(since) }
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+return { new = new, place = place, is_place = is_place, begin_at = begin_at }

@@ -212,12 +212,7 @@ local function begin_at(self, places)
   local found, err = self.store:load()
   if not found then return nil, err end
   if next(found) ~= nil then return true end
-  for id, place in pairs(places) do
-    local ok
-    ok, err = self.store:create { id = id, checkpoint = place }
-    if not ok then return nil, err end
-  end
-  return true
+  return checkpoints.begin_at(self.store, places)
 end
 
 -- --------------------------------------------------------------------------------------------------------- run ----

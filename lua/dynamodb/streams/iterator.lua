@@ -28,7 +28,7 @@ local function open(self)
   if not arn then return nil, err end
   self.arn = arn
   self.store = checkpoints.new(arn)
-  for id, place in pairs(self.options.places or {}) do self.store:create { id = id, checkpoint = place } end
+  checkpoints.begin_at(self.store, self.options.places or {})
   self.topology = topologies.new(self.client, arn, self.store, self.options.from)
   return true
 end
@@ -183,7 +183,7 @@ end
 ---@return table<string, string> places    by shard
 function records_methods:position()
   local places = {}
-  for id, lease in pairs(self.store and self.store:load() or {}) do places[id] = lease.checkpoint end
+  for id, lease in pairs(self.store and self.store:load() or {}) do places[id] = checkpoints.place(lease) end
   return places
 end
 

@@ -38,7 +38,7 @@ local planner = {}
 ---@field probe string[]             shards to be asked for: are they there?
 ---@field search string[]            shards that have been read, whose children are not known
 ---@field remove string[]            leases that are not needed any more
----@field done boolean               all has been read, and nothing will come
+---@field done boolean               all that is known has been read, and nothing will be added
 
 ---@param map table<string, any>
 ---@return string[]
@@ -144,11 +144,12 @@ local function review(self)
   local view, plan = self.view, self.plan
   for _, id in ipairs(sorted(view.leases)) do
     local lease, shard = view.leases[id], view.shards[id]
-    local parent = lease.parent ~= id and view.leases[lease.parent] or nil
+    local parent = lease.parent or shard and shard.parent
+    parent = parent and parent ~= id and view.leases[parent]
     if not is_finished(lease) then
       plan.done = false
       if not parent or is_finished(parent) then plan.ready[id] = true end
-    elseif not self.children[id] and not view.ended and not view.gone[id] then
+    elseif not self.children[id] and not view.gone[id] then
       plan.search[#plan.search + 1] = id
     elseif not (shard and shard.listed) and is_superseded(self, id) then
       if view.gone[id] then

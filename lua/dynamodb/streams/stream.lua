@@ -1,4 +1,5 @@
 --- The stream of a table: its records one by one, or a consumer that follows it.
+local checkpoints = require "dynamodb.streams.checkpoint"
 local consumers = require "dynamodb.streams.consumer"
 local errors = require "dynamodb.error"
 local iterators = require "dynamodb.streams.iterator"
@@ -47,8 +48,7 @@ local function check_from(from)
     usage.raise 'from must be "TRIM_HORIZON", "LATEST" or a table of sequence numbers by shard'
   end
   for id, place in pairs(from) do
-    local is_place = type(place) == "string" and (WORDS[place] or place == "SHARD_END" or place:find "^%d+$")
-    if type(id) ~= "string" or not is_place then
+    if type(id) ~= "string" or not checkpoints.is_place(place) then
       usage.raise(("from: the place in shard %s must be a sequence number, as text"):format(tostring(id)))
     end
   end

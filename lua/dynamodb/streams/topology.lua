@@ -1,5 +1,6 @@
 --- What a consumer knows of a stream's shards, kept up to date: it lists them when that is due, and does with their
 --- leases what the planner says.
+local errors = require "dynamodb.error"
 local planner = require "dynamodb.streams.planner"
 local readers = require "dynamodb.streams.reader"
 local shards = require "dynamodb.streams.shards"
@@ -18,10 +19,12 @@ local topology_mt = { __name = "dynamodb.Topology", __index = topology_methods }
 ---@field ended boolean
 ---@field due number                             when it is to be listed again
 ---@field pause number                           seconds until then, while something is missing
+---@field quiet integer                          listings in a row of a disabled stream in which all has been read
 
 local WHOLE = 60                  -- seconds between two listings. Source: the Streams adapter
 local FIRST, LONGEST = 0.1, 5     -- seconds while something is missing: from, to
 local PATIENCE = 10               -- listings that may lack a shard that is there
+local QUIET = 5                   -- listings of a disabled stream that have to have nothing new
 local ROUNDS = 20                 -- plans that follow from each other
 
 --- Lists all shards.
@@ -121,7 +124,7 @@ end
 ---@param plan dynamodb.StreamPlan
 ---@return boolean
 local function is_incomplete(self, plan)
-  if plan.search[1] or next(self.shards) == nil then return true end
+  if plan.search[1] or plan.done or next(self.shards) == nil then return true end
   for _, id in ipairs(plan.probe) do
     if not self.shards[id] then return true end
   end
@@ -170,14 +173,19 @@ function topology_methods:step()
     if err then return nil, err end
     if not changed then
       if is_due then
+        self.quiet = plan.done and self.quiet + 1 or 0
         local missing = is_incomplete(self, plan)
         self.pause = missing and math.min(self.pause * 2, LONGEST) or FIRST
         self.due = self.client:now() + (missing and self.pause or WHOLE)
       end
+      plan.done = plan.done and self.quiet >= QUIET
       return plan, nil, leases
     end
   end
-  return plan, nil, self.store:load()
+  return nil, errors.new {
+    code = "ResponseError", message = "what the service says of the stream's shards does not settle", retryable = true,
+    operation = "DescribeStream", sent = true,
+  }
 end
 
 --- Nothing is known yet, and nothing is sent.
@@ -189,7 +197,7 @@ end
 local function new(client, arn, store, from)
   return setmetatable({
     client = client, arn = arn, store = store, from = from,
-    shards = {}, gone = {}, alive = {}, ended = false, due = -math.huge, pause = FIRST,
+    shards = {}, gone = {}, alive = {}, ended = false, due = -math.huge, pause = FIRST, quiet = 0,
   }, topology_mt)
 end
 
