@@ -69,6 +69,7 @@ specs=(spec/*_spec.lua spec/{credentials,integration,lambda,migrate,nginx,stream
 for spec in ${SPECS:-${specs[*]}}; do
   case $spec in
     spec/integration/* | spec/migrate/* | spec/lambda/article_spec.lua) integration+=("$spec") ;;
+    spec/streams/fleet_spec.lua | spec/streams/leases_spec.lua) integration+=("$spec") ;;
     spec/lambda/runtime*) lambda+=("$spec") ;;
     spec/nginx/*) nginx+=("$spec") ;;
     *) unit+=("$spec") ;;
