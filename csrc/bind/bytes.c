@@ -180,9 +180,9 @@ static int bytes_header (lua_State *L) {
 
 void bytes_register (lua_State *L) {
   static const luaL_Reg functions[] = {
-    {"base64", bytes_base64}, {"content", bytes_content}, {"crc32", bytes_crc32},       {"gunzip", bytes_gunzip},
-    {"header", bytes_header}, {"random", bytes_random},   {"unbase64", bytes_unbase64}, {"uuid", bytes_uuid},
-    {NULL, NULL},
+    {"base64", bytes_base64},     {"content", bytes_content}, {"crc32", bytes_crc32},
+    {"gunzip", bytes_gunzip},     {"header", bytes_header},   {"random", bytes_random},
+    {"unbase64", bytes_unbase64}, {"uuid", bytes_uuid},       {NULL, NULL},
   };
   state_register(L, functions);
 }

@@ -12,8 +12,8 @@
 
 /* What the headers of an attempt say of it. */
 typedef struct RetryHeaders {
-  double time;             /* to sign it with */
-  const char *invocation;  /* UUID_TEXT bytes, the same for all attempts of the call; they live as long as it does */
+  double time;              /* to sign it with */
+  const char *invocation;   /* UUID_TEXT bytes, the same for all attempts of the call; they live as long as it does */
   char request[RETRY_TEXT]; /* amz-sdk-request */
   size_t request_len;
 } RetryHeaders;
