@@ -253,7 +253,7 @@ static int are_lines (Slice s) {
 
 /*
 ** Pushes every header of a DynamoDB request. The arguments from `host` on are the host, the target and the body; 8 to
-** 10 are user_agent, extra and path. The headers to sign stand in order here, so that none is copied, lowered or sorted.
+** 10 are user_agent, extra and path. The headers to sign stand in order here: none is copied, lowered or sorted.
 */
 static int push_head (lua_State *L, Signer *s, int host, int64_t time, Slice invocation, Slice request) {
   enum { INVOCATION, ATTEMPT, TYPE, HOST, DATE, TOKEN, TARGET, COUNT };
