@@ -82,6 +82,48 @@ $(BUILD)/bench/$(1)/floor.so: bench/floor.c
 endef
 $(foreach v,$(LUAS),$(eval $(call one_lua,$(v))))
 
+# The executable of a Lambda function: Lua 5.4, the library's native modules and its Lua modules in one ELF, which needs
+# nothing but libc: what is exported is Lua's API, for native modules of the function's own.
+ifeq ($(ARCH),arm64)
+  LAMBDA := $(OUT)/lambda-arm64
+  LAMBDA_CC := aarch64-linux-gnu-gcc
+  LAMBDA_ROOT := cache/arm64/usr
+  LAMBDA_LIBRARIES := $(LAMBDA_ROOT)/lib/aarch64-linux-gnu
+else
+  LAMBDA := $(OUT)/lambda
+  LAMBDA_CC := $(CC)
+endif
+LAMBDA_INCLUDE := $(if $(LAMBDA_ROOT),$(patsubst %,-isystem $(LAMBDA_ROOT)/include/%,aarch64-linux-gnu lua5.4 .),\
+  -isystem $(LUA_INCLUDE_5.4))
+LAMBDA_SOURCES := $(ENGINE) $(BIND) $(CURL) $(SYSTEM) $(wildcard csrc/bootstrap/*.c)
+LAMBDA_OBJECTS := $(LAMBDA_SOURCES:csrc/%.c=$(LAMBDA)/objects/%.o) $(LAMBDA)/modules.o
+lambda_library = $(if $(LAMBDA_ROOT),$(LAMBDA_LIBRARIES)/$(1),-l:$(1))
+
+##  lambda   build/lambda/bootstrap and bootstrap.zip, for provided.al2023; ARCH=arm64 in build/lambda-arm64
+lambda: $(LAMBDA)/bootstrap.zip
+
+$(LAMBDA)/objects/%.o: csrc/%.c $(if $(LAMBDA_ROOT),$(LAMBDA_LIBRARIES)/liblua5.4.a)
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(LAMBDA_CC) $(CSTD) $(WARNINGS) $(CFLAGS) $(LAMBDA_INCLUDE) -fPIC -MMD -MP -c -o $@ $<
+
+$(LAMBDA)/modules.c: tools/embed.lua $(shell find lua -name '*.lua')
+	@mkdir -p $(@D)
+	$(call quiet,LUA)lua5.4 tools/embed.lua $(LAMBDA)/modules
+
+$(LAMBDA)/modules.o: $(LAMBDA)/modules.c
+	$(call quiet,CC)$(LAMBDA_CC) $(CSTD) $(CFLAGS) -fPIC -c -o $@ $<
+
+$(LAMBDA)/bootstrap: $(LAMBDA_OBJECTS) csrc/bootstrap/exports.list
+	$(call quiet,LD)$(LAMBDA_CC) $(LDFLAGS) $(if $(filter plain,$(FLAVOUR)),-s) -o $@ $(LAMBDA_OBJECTS) \
+	  -Wl,--dynamic-list=csrc/bootstrap/exports.list -Wl,--whole-archive $(call lambda_library,liblua5.4.a) \
+	  -Wl,--no-whole-archive $(call lambda_library,libz.a) -lm -ldl
+
+$(LAMBDA)/bootstrap.zip: $(LAMBDA)/bootstrap tools/lambda.sh
+	@FLAVOUR=$(FLAVOUR) tools/lambda.sh $<
+
+cache/arm64/usr/lib/aarch64-linux-gnu/liblua5.4.a:
+	@tools/lambda.sh arm64
+
 ##  demo     install what is missing, build, start an engine on loopback, run examples/tour.lua, stop it
 demo:
 	@tools/demo.sh
@@ -122,10 +164,14 @@ format:
 	@clang-format -i $(sort $(wildcard csrc/*.h csrc/*/*.[ch] spec/engine/*.[ch] spec/fuzz/*.[ch] spec/support/*.[ch]))
 
 ##  bench    the measured ratios
-bench: all $(LUAS:%=$(BUILD)/bench/%/floor.so) $(BUILD)/bench/server
+bench: all lambda $(LUAS:%=$(BUILD)/bench/%/floor.so) $(BUILD)/bench/server $(BUILD)/bench/lambda_api
 	@tools/bench.sh
 
 $(BUILD)/bench/server: bench/server.c
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $<
+
+$(BUILD)/bench/lambda_api: bench/lambda/api.c
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $<
 
@@ -156,5 +202,6 @@ clean:
 help:
 	@echo "Targets:"; sed -n 's/^##//p' $(MAKEFILE_LIST)
 
-.PHONY: all no-lua demo test proof unit unit-build asan fuzz lint format bench docs rockspec rock install clean help
+.PHONY: all no-lua lambda demo test proof unit unit-build asan fuzz lint format bench docs rockspec rock install clean \
+  help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -76,7 +76,7 @@ local output = core.shape(model.operations.GetItem.output)
 local signer = core.signer {
   access_key_id = "AKIDEXAMPLE", secret_access_key = "secret", region = "eu-west-1", service = "dynamodb",
 }
-local id, agent = core.uuid(), "dynamodb-lua/0.1.0 ua/2.1 lang/lua#5.4 api/dynamodb"
+local call, agent = core.retry():begin(true), "dynamodb-lua/0.1.0 ua/2.1 lang/lua#5.4 api/dynamodb"
 
 local answer = assert(runtime:send(sent))
 local still = connect {
@@ -90,7 +90,7 @@ race.run {
   { "core.encode, signer:head, core.decode", function(n)
     for _ = 1, n do
       local text = core.encode(input, params, nil, true)
-      signer:head("127.0.0.1", "DynamoDB_20120810.GetItem", text, 1793491200, id, "attempt=1; max=1", agent)
+      signer:attempt(call, "127.0.0.1", "DynamoDB_20120810.GetItem", text, 1793491200, 0, agent)
       core.decode(output, body)
     end
   end },

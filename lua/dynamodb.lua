@@ -25,6 +25,7 @@ local dynamodb = {
 --- | `endpoint` | a URL, else `AWS_ENDPOINT_URL_DYNAMODB` (`…_STREAMS`), `AWS_ENDPOINT_URL`, the profile, AWS's own |
 --- | `access_key_id`, `secret_access_key`, `session_token`, `account_id` | else they are searched (the guide) |
 --- | `credentials` | the same as one table, or a function `(runtime, deadline)` that returns one |
+--- | `shared_dict` | in nginx: a `lua_shared_dict`, in which the workers share credentials that are searched |
 --- | `mfa_token` | a function that is given a device's serial number and returns its code, for roles that want one |
 --- | `use_fips_endpoint`, `use_dualstack_endpoint` | true or false, else `AWS_USE_…`, the profile |
 --- | `account_id_endpoint_mode` | "preferred", "disabled" or "required": hosts of the account's own |

@@ -141,10 +141,11 @@ describe("an expression that is null", function()
   it("is refused: the write would be unconditional", function()
     local db, runtime = client {}
     for operation, case in pairs {
-      PutItem = { "PutItem.ConditionExpression is null", PUT },
-      DeleteItem = { "DeleteItem.Expected is null", { TableName = "t", Key = { pk = "a" }, Expected = core.null } },
-      Scan = { "Scan.FilterExpression is null", { TableName = "t", FilterExpression = core.null } },
-      TransactWriteItems = { "TransactWriteItems.TransactItems[2].Put.ConditionExpression is null",
+      PutItem = { "PutItem: ConditionExpression: null would not be sent", PUT },
+      DeleteItem = { "DeleteItem: Expected: null would not be sent",
+        { TableName = "t", Key = { pk = "a" }, Expected = core.null } },
+      Scan = { "Scan: FilterExpression: null would not be sent", { TableName = "t", FilterExpression = core.null } },
+      TransactWriteItems = { "TransactWriteItems: TransactItems[2].Put.ConditionExpression: null would",
         { TransactItems = { { Put = { TableName = "t", Item = { pk = "b" } } }, { Put = PUT } } } },
     } do
       local message = message_of(function() db:call(operation, case[2]) end)

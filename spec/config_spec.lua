@@ -82,6 +82,12 @@ describe("config.parse", function()
     assert.same({ p = { services = "local" } }, parsed.profiles)
   end)
 
+  it("takes comments among the properties of a service", function()
+    local parsed = assert(config.parse("[services s]\ndynamodb =\n  # the one of the office; see its wiki\n"
+      .. "  endpoint_url = http://localhost:8000 # not TLS\n  ; x = y\n"))
+    assert.same({ s = { dynamodb = { endpoint_url = "http://localhost:8000" } } }, parsed.services)
+  end)
+
   it("passes over a byte order mark", function()
     assert.equal("x", config.parse("\239\187\191[default]\nregion = x").profiles.default.region)
   end)
@@ -180,6 +186,12 @@ describe("a profile", function()
     db:runtime()
     assert.equal("c", db.region.value)
     assert.is_false(db.use_fips)
+  end)
+
+  it("with a blank value says nothing", function()
+    local db, runtime = client "region = eu-north-1\nservices =\nendpoint_url =\nretry_mode =\nuse_fips_endpoint ="
+    assert(db:call("ListTables"))
+    assert.equal("dynamodb.eu-north-1.amazonaws.com", runtime.requests[1].host)
   end)
 
   it("with services that are not there is told by every call", function()

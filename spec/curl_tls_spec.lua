@@ -56,7 +56,7 @@ describe("a TLS peer", function()
     peer = tls.start("good", { page = false })
     pool = curl.pool { ca_bundle = "/no/such/file" }
     local _, code, message, sent = http.send(pool, request "localhost")
-    assert.same({ "ConnectionError", false }, { code, sent })
+    assert.same({ "CertificateError", false }, { code, sent })
     assert.matches("/no/such/file", message)
   end)
 

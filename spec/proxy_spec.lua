@@ -42,6 +42,7 @@ describe("proxies of the environment", function()
     { "example.com", "example.com", true }, { "example.com", "a.example.com", true },
     { ".example.com", "a.example.com", true }, { ".example.com", "example.com", true },
     { "*.example.com", "a.example.com", true }, { "example.com", "badexample.com", false },
+    { "example.com.", "a.example.com", true }, { "example.com", "a.example.com.", true },
     { "a.example, b.example", "b.example", true }, { "B.Example", "b.example", true }, { "*", "any.example", true },
     { "x.example:443", "x.example", true }, { "x.example:80", "x.example", false },
     { "10.0.0.0/8", "10.255.1.2", true }, { "10.0.0.0/8", "11.0.0.1", false }, { "10.1.2.3", "10.1.2.3", true },

@@ -322,3 +322,47 @@ describe("a signer", function()
     assert.error_matches(function() s:head("h", "t", "", 0, "i", "a") end, "signer is closed")
   end)
 end)
+
+describe("signer:attempt", function()
+  local TIME = signing.time "20261122T220503Z"
+
+  local function new_call(...) return core.retry():begin(...) end
+  local function field(head, name) return core.header("\n" .. head, name) end
+
+  it("says which attempt it is, of how many, until when, and of which call", function()
+    local call, ids = new_call(true, 90, 3), {}
+    local function attempt(now, time)
+      local head = signer():attempt(call, "h", "T.Op", "{}", time, now)
+      ids[#ids + 1] = field(head, "amz-sdk-invocation-id")
+      return field(head, "amz-sdk-request")
+    end
+    assert.are.equal("attempt=1; max=3; ttl=20261122T220603Z", attempt(30, TIME))
+    assert.are.equal("retry", (call:ended({ status = 500 }, 31)))
+    assert.are.equal("attempt=2; max=3; ttl=20261122T220602Z", attempt(32, TIME + 1))
+    assert.matches("^%x+%-%x+%-4%x+%-%x+%-%x+$", ids[1])
+    assert.are.equal(ids[1], ids[2])
+    assert.are_not.equal(ids[1], field(signer():attempt(new_call(), "h", "T", "", TIME, 0), "amz-sdk-invocation-id"))
+  end)
+
+  it("says nothing of a deadline that is none, over or further away than a day", function()
+    for _, deadline in ipairs { false, -1, 86401 } do
+      local head = signer():attempt(new_call(true, deadline or nil), "h", "T", "", TIME, 0)
+      assert.are.equal("attempt=1; max=4", field(head, "amz-sdk-request"))
+    end
+  end)
+
+  it("signs by the service's clock", function()
+    local policy = core.retry()
+    policy:begin():ended(nil, 0, "HTTP/1.1 200\r\nDate: Sun, 22 Nov 2026 22:15:03 GMT\r\n", TIME, TIME)
+    local head = signer():attempt(policy:begin(true, 60), "h", "T", "", TIME, 0)
+    assert.are.equal("20261122T221503Z", field(head, "x-amz-date"))
+    assert.are.equal("attempt=1; max=4; ttl=20261122T221603Z", field(head, "amz-sdk-request"))
+  end)
+
+  it("is the head that signer:head makes of the same", function()
+    local call = new_call(true)
+    local head = signer():attempt(call, "h", "T.Op", "{}", TIME, 0, "agent", "A: b\r\n", "/")
+    assert.are.equal(head, signer():head("h", "T.Op", "{}", TIME, field(head, "amz-sdk-invocation-id"),
+      "attempt=1; max=4", "agent", "A: b\r\n", "/"))
+  end)
+end)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every program of bench/ under Lua 5.4 and LuaJIT, then those in nginx.
+# Every program of bench/ under Lua 5.4 and LuaJIT, then those of Lambda and in nginx.
 . "$(dirname "$0")/common.sh"
 
 # BENCH_NODE=1 sets the AWS SDK for JavaScript beside the library.
@@ -20,7 +20,7 @@ done
 
 [[ -e build/luajit/dynamodb/core.so && -e build/5.4/dynamodb/core.so ]] || exit 0
 tools/setup.sh build test
-for program in bench/nginx/*.lua; do
+for program in bench/lambda/*.lua bench/nginx/*.lua; do
   say "$program"
   LUA_PATH="./lua/?.lua;./?.lua;;" LUA_CPATH="./build/5.4/?.so;;" attend lua5.4 "$program"
 done

@@ -8,7 +8,7 @@ docs.public = { "dynamodb", "dynamodb.client", "dynamodb.table", "dynamodb.batch
   "dynamodb.partiql.results", "dynamodb.expression.operators", "dynamodb.key_template", "dynamodb.time", "dynamodb.set",
   "dynamodb.error", "dynamodb.streams", "dynamodb.streams.record", "dynamodb.lambda.http", "dynamodb.lambda.router",
   "dynamodb.lambda.request", "dynamodb.lambda.events", "dynamodb.lambda.idempotency", "dynamodb.lambda.metrics",
-  "dynamodb.nginx", "dynamodb.migrate", "dynamodb.core" }
+  "dynamodb.nginx", "dynamodb.nginx.cache", "dynamodb.migrate", "dynamodb.core" }
 --- How a program calls a module that it does not load itself.
 docs.names = { ["dynamodb.expression.operators"] = "dynamodb.expr" }
 

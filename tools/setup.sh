@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing for: build, engine, test, lint, fuzz. As root by apt-get; otherwise says the command to run.
+# Installs what is missing for: build, engine, nginx, test, lint, fuzz. As root by apt-get; otherwise says the command.
 . "$(dirname "$0")/common.sh"
 
 missing=()
@@ -8,6 +8,12 @@ need () {                                   # need PACKAGE COMMAND: the package,
 }
 need_package () {
   [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2> /dev/null) == installed ]] || missing+=("$1")
+}
+
+need_nginx () {
+  [[ -x /usr/sbin/nginx ]] || missing+=(nginx)
+  need_package libnginx-mod-http-lua
+  need curl curl
 }
 
 command -v dpkg-query > /dev/null || \
@@ -36,18 +42,26 @@ for want in "$@"; do
     test)
       need luarocks luarocks
       need openssl openssl
-      [[ -x /usr/sbin/nginx ]] || missing+=(nginx)
-      need_package libnginx-mod-http-lua
+      need_nginx
       need_package lua-busted
       need_package lua-socket
       ;;
+    lambda)
+      need zip zip
+      need unzip unzip
+      need binutils readelf
+      need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
+      need qemu-user qemu-aarch64
+      need_package libc6-dev-arm64-cross
+      ;;
+    nginx) need_nginx ;;
     lint)
       need lua-check luacheck
       need clang-format clang-format
       need cppcheck cppcheck
       ;;
     fuzz) need clang clang ;;
-    *) die "setup for what? build, engine, test, lint or fuzz" ;;
+    *) die "setup for what? build, engine, nginx, test, lambda, lint or fuzz" ;;
   esac
 done
 

@@ -51,20 +51,26 @@ conclude () {
   passed=$((passed + good)) failed=$((failed + bad)) pending=$((pending + open))
 }
 
-tools/setup.sh build engine test
+tools/setup.sh build engine test lambda
 say "building"
-attend make -j2 ${LUAS:+LUAS="$LUAS"}
+attend make -j2 ${LUAS:+LUAS="$LUAS"} all lambda
+if [[ $FLAVOUR == plain ]]; then
+  attend make -j2 lambda ARCH=arm64 || say "no bootstrap for arm64: Debian's arm64 packages cannot be had here"
+fi
+tools/peers.sh fetch
 
 luas=()
 for lua in 5.4 luajit 5.3; do
   [[ -e $built/$lua/dynamodb/core.so && " ${LUAS:-5.4 luajit 5.3} " == *" $lua "* ]] || continue
   ! command -v "$(interpreter "$lua")" > /dev/null || luas+=("$lua")
 done
-unit=() integration=() nginx=()
+unit=() integration=() lambda=() nginx=()
 specs=(spec/*_spec.lua spec/{credentials,integration,lambda,migrate,nginx,streams}/*_spec.lua)
 for spec in ${SPECS:-${specs[*]}}; do
   case $spec in
     spec/integration/* | spec/migrate/* | spec/lambda/article_spec.lua) integration+=("$spec") ;;
+    spec/streams/fleet_spec.lua | spec/streams/leases_spec.lua) integration+=("$spec") ;;
+    spec/lambda/runtime*) lambda+=("$spec") ;;
     spec/nginx/*) nginx+=("$spec") ;;
     *) unit+=("$spec") ;;
   esac
@@ -84,6 +90,10 @@ for engine in $engines; do
     [[ $lua != 5.3 ]] || continue
     suite "integration, $lua, $engine" tools/engine.sh run "$engine" tools/specs.sh "$lua" "${integration[@]}"
   done
+done
+for engine in $engines; do
+  [[ ${#lambda[@]} -gt 0 ]] || break
+  suite "Lambda's runtime, $engine" tools/engine.sh run "$engine" tools/specs.sh 5.4 "${lambda[@]}"
 done
 for engine in $engines; do
   [[ ${#nginx[@]} -gt 0 ]] || break

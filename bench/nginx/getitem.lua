@@ -1,9 +1,9 @@
 --- What a GetItem costs an nginx worker: CPU time of its process alone, one worker, a canned engine on loopback.
 ---
 --- First for requests that come from outside, 32 at a time: a handler that gets an item, beside `proxy_pass` to the
---- same engine over connections that are kept, and beside the bytes alone over a cosocket. Then the exchange with the
---- engine itself, in a handler that has 32 of them under way: the same bytes over a bare cosocket, `db:call` and
---- `table:get`.
+--- same engine over connections that are kept, beside the bytes alone over a cosocket, and out of the cache. Then the
+--- exchange with the engine itself, in a handler that has 32 of them under way: the same bytes over a bare cosocket,
+--- `db:call` and `table:get`.
 local core = require "dynamodb.core"
 local dynamodb = require "dynamodb"
 local fake = require "dynamodb.runtime.fake"
@@ -44,6 +44,7 @@ end
 local HTTP = [[
   upstream engine { server 127.0.0.1:%d; keepalive 64; keepalive_requests 1000000000; }
   lua_socket_pool_size 64;
+  lua_shared_dict items 1m;
   init_by_lua_block {
     local dynamodb = require "dynamodb"
     db = dynamodb.connect {
@@ -79,6 +80,8 @@ local HTTP = [[
     end
     function work.call() return assert(db:call("GetItem", params)).Item.status end
     function work.get() return assert(orders:get(key)).status end
+    local cached = orders:cached { dict = "items", ttl = 3600 }
+    function work.cached() return assert(cached:get(key)).status end
   }
 ]]
 
@@ -183,6 +186,7 @@ race.run {
   contestant("the bytes over a cosocket", drive "/one?work=bare"),
   contestant("db:call", drive "/one?work=call"),
   contestant("table:get", drive "/one?work=get"),
+  contestant("table:cached, a hit", drive "/one?work=cached"),
 }
 race.run {
   title = "the exchange alone, 32 under way", count = 1000, sample = 8,

@@ -1,8 +1,10 @@
 #include "bytes.h"
 
+#include <strings.h>
 #include <zlib.h>
 
 #include "../engine/base64.h"
+#include "../engine/http_fields.h"
 #include "../engine/random.h"
 
 /* core.crc32(bytes) -> checksum, as in x-amz-crc32 */
@@ -38,27 +40,91 @@ static const char *inflate_all (z_stream *stream, Buffer *out, size_t limit) {
   return stream->avail_in == 0 ? NULL : "bytes after the end of gzip";
 }
 
-/* core.gunzip(bytes, limit) -> bytes | nil, message */
-static int bytes_gunzip (lua_State *L) {
+/* Pushes the gzip data at index `arg` inflated, and gives NULL; or what is wrong. */
+static const char *push_inflated (lua_State *L, int arg, size_t limit) {
   size_t len;
-  const char *bytes = luaL_checklstring(L, 1, &len);
-  lua_Number limit = luaL_checknumber(L, 2);
-  luaL_argcheck(L, limit >= 0 && limit < 1e15, 2, "a number of bytes expected");
-  luaL_argcheck(L, len < UINT32_MAX, 1, "too long");
+  const char *bytes = lua_tolstring(L, arg, &len);
+  if (len >= UINT32_MAX) return "too long";
   Buffer *out = state_borrow(L, WORK_OUT);
   z_stream stream = {.next_in = (z_const Bytef *)(uintptr_t)bytes, .avail_in = (uInt)len};
   const char *error = "out of memory";
   if (inflateInit2(&stream, 16 + MAX_WBITS) == Z_OK) {
-    error = inflate_all(&stream, out, (size_t)limit);
+    error = inflate_all(&stream, out, limit);
     inflateEnd(&stream);
   }
-  if (error)
-    lua_pushnil(L), lua_pushstring(L, error);
-  else
-    lua_pushlstring(L, out->data, out->len);
+  if (!error) lua_pushlstring(L, out->data, out->len);
   state_return(L, WORK_OUT, out);
-  return error ? 2 : 1;
+  return error;
 }
+
+static size_t check_limit (lua_State *L, int arg) {
+  lua_Number limit = luaL_checknumber(L, arg);
+  luaL_argcheck(L, limit >= 0 && limit < 1e15, arg, "a number of bytes expected");
+  return (size_t)limit;
+}
+
+/* core.gunzip(bytes, limit) -> bytes | nil, message */
+static int bytes_gunzip (lua_State *L) {
+  luaL_checkstring(L, 1);
+  const char *error = push_inflated(L, 1, check_limit(L, 2));
+  if (error) return lua_pushnil(L), lua_pushstring(L, error), 2;
+  return 1;
+}
+
+/* {== An answer's body == */
+
+/* Is it the CRC-32 of these bytes, in decimal digits? */
+static int is_crc32_of (const HttpField *field, const char *bytes, size_t len) {
+  uint64_t stated = 0;
+  if (field->len == 0 || field->len > 19) return 0;
+  for (size_t i = 0; i < field->len; i++) {
+    if (field->value[i] < '0' || field->value[i] > '9') return 0;
+    stated = stated * 10 + (uint64_t)(field->value[i] - '0');
+  }
+  return stated == crc32_z(0, (const Bytef *)bytes, len);
+}
+
+static int is_coding (const HttpField *field, const char *name) {
+  return field->len == strlen(name) && strncasecmp(field->value, name, field->len) == 0;
+}
+
+static int unusable (lua_State *L, const HttpField *id, const char *format, const char *problem) {
+  lua_pushnil(L);
+  if (id->value)
+    lua_pushlstring(L, id->value, id->len);
+  else
+    lua_pushnil(L);
+  lua_pushfstring(L, format, problem);
+  return 3;
+}
+
+/*
+** core.content(head, body, limit) -> body, request id | nil, request id, message. The CRC-32 is of the bytes on the
+** wire, so it is checked before they are inflated.
+*/
+static int bytes_content (lua_State *L) {
+  enum { CRC, CODING, ID, OTHER_ID, COUNT };
+  HttpField fields[COUNT] = {HTTP_FIELD("x-amz-crc32"), HTTP_FIELD("content-encoding"), HTTP_FIELD("x-amzn-requestid"),
+                             HTTP_FIELD("x-amz-request-id")};
+  size_t head_len, len, limit = check_limit(L, 3);
+  const char *head = luaL_checklstring(L, 1, &head_len), *body = luaL_checklstring(L, 2, &len);
+  http_fields(head, head_len, fields, COUNT);
+  const HttpField *coding = &fields[CODING], *id = &fields[fields[ID].value ? ID : OTHER_ID];
+  if (fields[CRC].value && !is_crc32_of(&fields[CRC], body, len))
+    return unusable(L, id, "%s", "the body's CRC-32 is not the one that the service sent with it");
+  lua_settop(L, 2);
+  if (coding->len && is_coding(coding, "gzip")) {
+    const char *error = push_inflated(L, 2, limit);
+    if (error) return unusable(L, id, "the body cannot be inflated: %s", error);
+  } else if (coding->len && !is_coding(coding, "identity")) {
+    return unusable(L, id, "%s", "the body has an unknown encoding");
+  }
+  if (!id->value) return 1;
+  lua_pushlstring(L, id->value, id->len);
+  return 2;
+}
+
+/* ==} */
 
 /* core.base64(bytes) -> text */
 static int bytes_base64 (lua_State *L) {
@@ -100,39 +166,23 @@ static int bytes_uuid (lua_State *L) {
   return 1;
 }
 
-static int same_name (const char *line, const char *name, size_t len) {
-  for (size_t i = 0; i < len; i++) {
-    char c = line[i];
-    if (c >= 'A' && c <= 'Z') c = (char)(c + 32);
-    if (c != name[i]) return 0;
-  }
-  return 1;
-}
-
 /* core.header(head, name) -> value of the first header of that (lower-case) name in a response's head | nil */
 static int bytes_header (lua_State *L) {
-  size_t head_len, len;
-  const char *head = luaL_checklstring(L, 1, &head_len), *name = luaL_checklstring(L, 2, &len);
-  const char *end = head + head_len, *line = memchr(head, '\n', head_len);
-  for (; line && ++line < end; line = memchr(line, '\n', (size_t)(end - line))) {
-    if ((size_t)(end - line) <= len || line[len] != ':' || !same_name(line, name, len)) continue;
-    const char *value = line + len + 1;
-    const char *stop = memchr(value, '\n', (size_t)(end - value));
-    if (!stop) stop = end;
-    while (value < stop && (*value == ' ' || *value == '\t'))
-      value++;
-    while (stop > value && (stop[-1] == ' ' || stop[-1] == '\t' || stop[-1] == '\r'))
-      stop--;
-    lua_pushlstring(L, value, (size_t)(stop - value));
-    return 1;
-  }
-  return lua_pushnil(L), 1;
+  size_t len;
+  HttpField field = {NULL, 0, NULL, 0};
+  const char *head = luaL_checklstring(L, 1, &len);
+  field.name = luaL_checklstring(L, 2, &field.name_len);
+  http_fields(head, len, &field, 1);
+  if (!field.value) return lua_pushnil(L), 1;
+  lua_pushlstring(L, field.value, field.len);
+  return 1;
 }
 
 void bytes_register (lua_State *L) {
   static const luaL_Reg functions[] = {
-    {"base64", bytes_base64}, {"crc32", bytes_crc32},       {"gunzip", bytes_gunzip}, {"header", bytes_header},
-    {"random", bytes_random}, {"unbase64", bytes_unbase64}, {"uuid", bytes_uuid},     {NULL, NULL},
+    {"base64", bytes_base64},     {"content", bytes_content}, {"crc32", bytes_crc32},
+    {"gunzip", bytes_gunzip},     {"header", bytes_header},   {"random", bytes_random},
+    {"unbase64", bytes_unbase64}, {"uuid", bytes_uuid},       {NULL, NULL},
   };
   state_register(L, functions);
 }

@@ -141,6 +141,21 @@ static const Shape *member_shape (Encoder *e, const Frame *child, const Shape *s
   return NULL;
 }
 
+/*
+** May a request do without this member, which is null and so is not sent? An expression it may not: a write would go
+** unconditionally.
+*/
+static int may_be_absent (Encoder *e, const Frame *child) {
+  static const char ending[] = "Expression";
+  size_t len = sizeof ending - 1;
+  int is_expression = child->len >= len && memcmp(child->key + child->len - len, ending, len) == 0;
+  if (!e->strict || !(is_expression || strcmp(child->key, "Expected") == 0)) return 1;
+  encode_fail(e, child,
+              "null would not be sent (an unconditional write, a reading of everything); leave it out if that is "
+              "meant, or connect with strict = false");
+  return 0;
+}
+
 /* The object on top: `shape` tells what its members are. */
 Result encode_object (Encoder *e, const Frame *frame, const Shape *shape) {
   lua_State *L = e->L;
@@ -165,6 +180,7 @@ Result encode_object (Encoder *e, const Frame *frame, const Shape *shape) {
     if (!json_write_string(out, child.key, child.len)) return encode_fail(e, &child, "a name that is not UTF-8");
     buffer_byte(out, ':');
     int is_absent = shape->kind == SHAPE_STRUCTURE && lua_islightuserdata(L, -1) && !lua_touserdata(L, -1);
+    if (is_absent && !may_be_absent(e, &child)) return FAILED;
     Result result = is_absent ? SKIPPED : encode_shaped(e, &child, member);
     if (result == FAILED) return FAILED;
     if (result == SKIPPED)

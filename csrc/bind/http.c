@@ -73,7 +73,7 @@ static int reader_tostring (lua_State *L) {
   return 1;
 }
 
-/* core.http_request(method, path, head, body, with_body) -> bytes */
+/* core.http_request(method, path, head, body, with_body) -> bytes | nil, message */
 static int http_request (lua_State *L) {
   HttpRequest r;
   const char *field = "";
@@ -87,7 +87,10 @@ static int http_request (lua_State *L) {
     wrong = "no memory is left for it", field = "body";
   if (!wrong) lua_pushlstring(L, out->data, out->len);
   state_return(L, WORK_OUT, out);
-  return wrong ? luaL_error(L, "request.%s: %s", field, wrong) : 1;
+  if (!wrong) return 1;
+  lua_pushnil(L);
+  lua_pushfstring(L, "request.%s: %s", field, wrong);
+  return 2;
 }
 
 void http_register (lua_State *L) {

@@ -1,7 +1,6 @@
 #include "retry.h"
 
-#include "../engine/random.h"
-#include "../engine/retry.h"
+#include "../engine/http_fields.h"
 
 typedef struct Policy {
   RetryPolicy retry;
@@ -12,6 +11,7 @@ typedef struct Policy {
 typedef struct Call {
   Policy *policy; /* kept alive by that table */
   RetryCall retry;
+  char invocation[UUID_TEXT]; /* drawn for the first attempt */
 } Call;
 
 static Policy *check_policy (lua_State *L, int arg) {
@@ -202,9 +202,23 @@ static int policy_tostring (lua_State *L) {
   return 1;
 }
 
+/* A call of the policy at 1, whose owner it keeps alive; it is pushed. */
+static int push_call (lua_State *L, int safe, int max_attempts, double deadline) {
+  Policy *policy = check_policy(L, 1);
+  Call *call = lua_newuserdata(L, sizeof *call);
+  int index = lua_gettop(L);
+  call->policy = policy;
+  call->invocation[0] = '\0';
+  retry_begin(&policy->retry, &call->retry, safe, max_attempts, deadline);
+  compat_getowned(L, 1);
+  compat_setowned(L, index);
+  state_mark(L, MT_RETRY_CALL);
+  return 1;
+}
+
 /* policy:call{ safe =, deadline =, max_attempts = } -> call */
 static int policy_call (lua_State *L) {
-  Policy *policy = check_policy(L, 1);
+  check_policy(L, 1);
   lua_settop(L, 2);
   if (!lua_isnil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
   int safe = 0, max_attempts = 0;
@@ -221,13 +235,18 @@ static int policy_call (lua_State *L) {
     if (!lua_isnil(L, -1)) max_attempts = (int)number_value(L, find_option("max_attempts"));
     lua_settop(L, 2);
   }
-  Call *call = lua_newuserdata(L, sizeof *call);
-  call->policy = policy;
-  retry_begin(&policy->retry, &call->retry, safe, max_attempts, deadline);
-  compat_getowned(L, 1);
-  compat_setowned(L, 3);
-  state_mark(L, MT_RETRY_CALL);
-  return 1;
+  return push_call(L, safe, max_attempts, deadline);
+}
+
+/* policy:begin(safe, deadline, max_attempts) -> call: the same without a table, for who makes many */
+static int policy_begin (lua_State *L) {
+  int max_attempts = 0;
+  check_policy(L, 1);
+  lua_settop(L, 4);
+  luaL_argcheck(L, lua_isnil(L, 2) || lua_isboolean(L, 2), 2, "true or false expected");
+  if (!lua_isnil(L, 3) && lua_type(L, 3) != LUA_TNUMBER) refuse(L, "deadline", "a number of seconds");
+  if (!lua_isnil(L, 4)) max_attempts = (int)number_value(L, find_option("max_attempts"));
+  return push_call(L, lua_toboolean(L, 2), max_attempts, lua_isnil(L, 3) ? HUGE_VAL : lua_tonumber(L, 3));
 }
 
 /* }==== */
@@ -259,6 +278,47 @@ static int call_max_attempts (lua_State *L) {
 static int call_ambiguous (lua_State *L) {
   lua_pushboolean(L, check_call(L, 1)->retry.ambiguous);
   return 1;
+}
+
+void retry_headers (lua_State *L, int arg, double now, double time, RetryHeaders *headers) {
+  Call *call = check_call(L, arg);
+  if (!call->invocation[0] && !random_uuid(call->invocation)) luaL_error(L, "the system gives no random bytes");
+  headers->invocation = call->invocation;
+  headers->time = time + call->retry.skew;
+  headers->request_len = retry_attempt(&call->retry, now, headers->time, headers->request);
+}
+
+/* The failure at 2: an error object, or a table like one. Its code stays on the stack. */
+static void read_failure (lua_State *L, RetryOutcome *o) {
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_getfield(L, 2, "status");
+  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TNUMBER)
+    luaL_error(L, "field 'status' of a failure must be a number, not a %s", luaL_typename(L, -1));
+  lua_Number status = lua_tonumber(L, -1);
+  o->status = status > 0 && status < 1000 ? (int)status : 0;
+  lua_getfield(L, 2, "sent");
+  o->sent = lua_toboolean(L, -1) || o->status;
+  lua_getfield(L, 2, "code");
+  if (lua_isnil(L, -1)) return;
+  o->code.data = lua_isstring(L, -1) ? lua_tolstring(L, -1, &o->code.len) : NULL;
+  if (!o->code.data) luaL_error(L, "field 'code' of a failure must be a string, not a %s", luaL_typename(L, -1));
+}
+
+static RetryText text_of (const HttpField *field) {
+  return (RetryText){field->value, field->len};
+}
+
+static void read_head (lua_State *L, int arg, RetryOutcome *o) {
+  enum { DATE, AGE, MILLISECONDS, AFTER, COUNT };
+  HttpField fields[COUNT] = {HTTP_FIELD("date"), HTTP_FIELD("age"), HTTP_FIELD("x-amz-retry-after"),
+                             HTTP_FIELD("retry-after")};
+  size_t len;
+  const char *head = luaL_checklstring(L, arg, &len);
+  http_fields(head, len, fields, COUNT);
+  o->date = text_of(&fields[DATE]);
+  o->has_age = fields[AGE].value != NULL;
+  o->retry_after_ms = text_of(&fields[MILLISECONDS]);
+  o->retry_after = text_of(&fields[AFTER]);
 }
 
 /* The text in the field `name` of the table at 2; it stays on the stack. */
@@ -321,15 +381,10 @@ static double draw (lua_State *L, const Policy *policy) {
   return (double)(bits >> 11) / 9007199254740992.0;
 }
 
-/* call:outcome(outcome, now) -> "retry", seconds, class | "done", nil, reason, class */
-static int call_outcome (lua_State *L) {
-  Call *call = check_call(L, 1);
-  RetryOutcome o;
-  double now = luaL_checknumber(L, 3);
-  lua_settop(L, 3);
-  read_outcome(L, &o);
-  double random = o.ok ? 0 : draw(L, call->policy);
-  RetryDecision d = retry_outcome(&call->policy->retry, &call->retry, &o, now, random);
+/* What comes of an attempt: "retry", seconds, class | "done", nil, reason, class */
+static int push_decision (lua_State *L, Call *call, const RetryOutcome *o, double now) {
+  double random = o->ok ? 0 : draw(L, call->policy);
+  RetryDecision d = retry_outcome(&call->policy->retry, &call->retry, o, now, random);
   if (d.again) {
     lua_pushliteral(L, "retry");
     lua_pushnumber(L, d.delay);
@@ -341,6 +396,29 @@ static int call_outcome (lua_State *L) {
   lua_pushstring(L, reason_names[d.reason]);
   push_class(L, d.class);
   return 4;
+}
+
+/* call:outcome(outcome, now) -> "retry", seconds, class | "done", nil, reason, class */
+static int call_outcome (lua_State *L) {
+  Call *call = check_call(L, 1);
+  RetryOutcome o;
+  double now = luaL_checknumber(L, 3);
+  lua_settop(L, 3);
+  read_outcome(L, &o);
+  return push_decision(L, call, &o, now);
+}
+
+/* call:ended(failure, now, head, sent_at, received_at, refreshed) -> as of outcome */
+static int call_ended (lua_State *L) {
+  Call *call = check_call(L, 1);
+  RetryOutcome o = {.ok = lua_isnil(L, 2), .refreshed = lua_toboolean(L, 7)};
+  double now = luaL_checknumber(L, 3);
+  lua_settop(L, 7);
+  if (!lua_isnil(L, 4)) read_head(L, 4, &o);
+  o.timed = !lua_isnil(L, 5) && !lua_isnil(L, 6);
+  if (o.timed) o.sent_at = luaL_checknumber(L, 5), o.received_at = luaL_checknumber(L, 6);
+  if (!o.ok) read_failure(L, &o);
+  return push_decision(L, call, &o, now);
 }
 
 /* }==== */
@@ -360,12 +438,13 @@ static int retry_class (lua_State *L) {
 
 static const luaL_Reg policy_metamethods[] = {{"__tostring", policy_tostring}, {NULL, NULL}};
 
-static const luaL_Reg policy_methods[] = {
-  {"call", policy_call}, {"limiter", policy_limiter}, {"quota", policy_quota}, {"skew", policy_skew}, {NULL, NULL}};
+static const luaL_Reg policy_methods[] = {{"begin", policy_begin}, {"call", policy_call}, {"limiter", policy_limiter},
+                                          {"quota", policy_quota}, {"skew", policy_skew}, {NULL, NULL}};
 
 static const luaL_Reg call_methods[] = {{"ambiguous", call_ambiguous},
                                         {"attempts", call_attempts},
                                         {"max_attempts", call_max_attempts},
+                                        {"ended", call_ended},
                                         {"outcome", call_outcome},
                                         {"signing_time", call_signing_time},
                                         {"wait", call_wait},

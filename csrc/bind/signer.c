@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "../engine/sigv4.h"
+#include "retry.h"
 
 typedef struct Signer {
   SigV4 sigv4;
@@ -82,12 +83,15 @@ static int boolean_field (lua_State *L, int table, const char *name, int otherwi
   return otherwise;
 }
 
-static int64_t check_time (lua_State *L, int arg) {
-  luaL_checktype(L, arg, LUA_TNUMBER);
-  lua_Number time = lua_tonumber(L, arg);
+static int64_t as_time (lua_State *L, lua_Number time, int arg) {
   luaL_argcheck(L, time >= -62167219200.0 && time < 253402300800.0, arg,
                 "unix seconds of the years 0 to 9999 expected");
   return (int64_t)floor(time);
+}
+
+static int64_t check_time (lua_State *L, int arg) {
+  luaL_checktype(L, arg, LUA_TNUMBER);
+  return as_time(L, lua_tonumber(L, arg), arg);
 }
 
 /* A header's value: of a line, or of several when each but the first starts with a blank. */
@@ -248,31 +252,28 @@ static int are_lines (Slice s) {
   { text, sizeof(text) - 1 }
 
 /*
-** signer:head(host, target, body, unix_time, invocation_id, sdk_request, user_agent, extra, path) -> the headers.
-** The headers to sign stand in order here, so that none is copied, lowered or sorted.
+** Pushes every header of a DynamoDB request. The arguments from `host` on are the host, the target and the body; 8 to
+** 10 are user_agent, extra and path. The headers to sign stand in order here: none is copied, lowered or sorted.
 */
-static int signer_head (lua_State *L) {
-  Signer *s = open_signer(L, 1);
+static int push_head (lua_State *L, Signer *s, int host, int64_t time, Slice invocation, Slice request) {
   enum { INVOCATION, ATTEMPT, TYPE, HOST, DATE, TOKEN, TARGET, COUNT };
   char date[SIGV4_DATE];
   Slice body, extra = {"", 0}, agent = {"", 0}, path = HEADER("/");
   SigHeader headers[COUNT] = {
-    {HEADER("amz-sdk-invocation-id"), {0}},
-    {HEADER("amz-sdk-request"), {0}},
+    {HEADER("amz-sdk-invocation-id"), invocation},
+    {HEADER("amz-sdk-request"), request},
     {HEADER("content-type"), HEADER("application/x-amz-json-1.0")},
-    {HEADER("host"), check_line(L, 2)},
+    {HEADER("host"), check_line(L, host)},
     {HEADER("x-amz-date"), {date, sizeof date}},
     {HEADER("x-amz-security-token"), {0}},
-    {HEADER("x-amz-target"), check_line(L, 3)},
+    {HEADER("x-amz-target"), check_line(L, host + 1)},
   };
-  body.data = luaL_checklstring(L, 4, &body.len);
-  sigv4_date(check_time(L, 5), date);
-  headers[INVOCATION].value = check_line(L, 6);
-  headers[ATTEMPT].value = check_line(L, 7);
+  body.data = luaL_checklstring(L, host + 2, &body.len);
   if (!lua_isnoneornil(L, 8)) agent = check_line(L, 8);
   if (!lua_isnoneornil(L, 9)) extra.data = luaL_checklstring(L, 9, &extra.len);
   if (!lua_isnoneornil(L, 10)) path = check_line(L, 10);
   luaL_argcheck(L, are_lines(extra), 9, "whole header lines, each ended by CRLF, expected");
+  sigv4_date(time, date);
   Buffer *head = state_borrow(L, WORK_OUT);
   if (!is_ready(s)) return signing_failed(L, head);
   headers[TOKEN].value = s->sigv4.session_token;
@@ -301,6 +302,25 @@ static int signer_head (lua_State *L) {
   lua_pushlstring(L, head->data, head->len);
   state_return(L, WORK_OUT, head);
   return 1;
+}
+
+/* signer:head(host, target, body, unix_time, invocation_id, sdk_request, user_agent, extra, path) -> the headers */
+static int signer_head (lua_State *L) {
+  Signer *s = open_signer(L, 1);
+  return push_head(L, s, 2, check_time(L, 5), check_line(L, 6), check_line(L, 7));
+}
+
+/*
+** signer:attempt(call, host, target, body, unix_time, now, user_agent, extra, path) -> the headers of an attempt of a
+** retry call, which begins by it
+*/
+static int signer_attempt (lua_State *L) {
+  Signer *s = open_signer(L, 1);
+  RetryHeaders attempt;
+  check_time(L, 6);
+  retry_headers(L, 2, luaL_checknumber(L, 7), lua_tonumber(L, 6), &attempt);
+  Slice invocation = {attempt.invocation, UUID_TEXT}, request = {attempt.request, attempt.request_len};
+  return push_head(L, s, 3, as_time(L, attempt.time, 6), invocation, request);
 }
 
 /* ==} */
@@ -357,8 +377,8 @@ static int signer_tostring (lua_State *L) {
 static const luaL_Reg metamethods[] = {
   {"__close", signer_close}, {"__gc", signer_close}, {"__tostring", signer_tostring}, {NULL, NULL}};
 
-static const luaL_Reg methods[] = {
-  {"close", signer_close}, {"head", signer_head}, {"presign", signer_presign}, {"sign", signer_sign}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"close", signer_close},     {"attempt", signer_attempt}, {"head", signer_head},
+                                   {"presign", signer_presign}, {"sign", signer_sign},       {NULL, NULL}};
 
 void signer_register (lua_State *L) {
   static const luaL_Reg functions[] = {{"signer", signer_new}, {NULL, NULL}};

@@ -208,7 +208,8 @@ void transfer_fail (Transfer *t, const char *code, const char *message) {
 static const char *code_of (const Transfer *t, CURLcode result) {
   switch (result) {
     case CURLE_OPERATION_TIMEDOUT: return "Timeout";
-    case CURLE_PEER_FAILED_VERIFICATION: return "CertificateError"; /* trying again would not help */
+    case CURLE_PEER_FAILED_VERIFICATION: /* trying again would not help */
+    case CURLE_SSL_CACERT_BADFILE: return "CertificateError";
     case CURLE_WRITE_ERROR:          /* a callback of ours gave up: too large, or out of memory */
     case CURLE_UNSUPPORTED_PROTOCOL: /* not HTTP/1.x at all */
     case CURLE_WEIRD_SERVER_REPLY:

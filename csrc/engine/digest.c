@@ -20,30 +20,41 @@ const char *digest_mismatch (void) {
            : "the loaded OpenSSL is not of the major version that dynamodb was built with";
 }
 
-int digest_open (Digest *d) {
+void digest_open (Digest *d) {
   memset(d, 0, sizeof *d);
+}
+
+static void release (Digest *d) {
+  EVP_MD_CTX_free(d->hash);
+  EVP_MD_free(d->sha256);
+  EVP_MAC_free(d->hmac);
+  digest_open(d);
+}
+
+/* Fetches the algorithms if that has not been done; 0 when OpenSSL refuses. */
+static int fetch (Digest *d) {
+  if (d->hash) return 1;
+  if (d->closed) return 0;
   d->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
   d->hash = EVP_MD_CTX_new();
   d->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
   if (d->sha256 && d->hash && d->hmac && EVP_DigestInit_ex2(d->hash, d->sha256, NULL)) return 1;
-  digest_close(d);
+  release(d);
   return 0;
 }
 
 void digest_close (Digest *d) {
-  EVP_MD_CTX_free(d->hash);
-  EVP_MD_free(d->sha256);
-  EVP_MAC_free(d->hmac);
-  memset(d, 0, sizeof *d);
+  release(d);
+  d->closed = 1;
 }
 
 int digest_sha256 (Digest *d, const void *bytes, size_t len, unsigned char out[DIGEST_SIZE]) {
-  return d->hash && EVP_DigestInit_ex2(d->hash, NULL, NULL) && EVP_DigestUpdate(d->hash, bytes, len) &&
+  return fetch(d) && EVP_DigestInit_ex2(d->hash, NULL, NULL) && EVP_DigestUpdate(d->hash, bytes, len) &&
          EVP_DigestFinal_ex(d->hash, out, NULL);
 }
 
-int hmac_open (Hmac *h, const Digest *d) {
-  h->context = d->hmac ? EVP_MAC_CTX_new(d->hmac) : NULL; /* none when the state is being closed */
+int hmac_open (Hmac *h, Digest *d) {
+  h->context = fetch(d) ? EVP_MAC_CTX_new(d->hmac) : NULL; /* none when the state is being closed */
   return h->context != NULL;
 }
 

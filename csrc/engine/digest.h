@@ -1,7 +1,7 @@
 /*
 ** SHA-256, HMAC-SHA-256 and what credentials need beside: SHA-1 and ES256; MD5 for formats of others. The only file
-** that knows OpenSSL: algorithms of requests are fetched once, contexts are kept and started again, since a fetch costs
-** more than hashing a small request.
+** that knows OpenSSL: algorithms of requests are fetched once, at their first use, contexts are kept and started again,
+** since a fetch costs more than hashing a small request.
 */
 #ifndef DYNAMODB_DIGEST_H
 #define DYNAMODB_DIGEST_H
@@ -17,11 +17,12 @@ struct evp_md_ctx_st;
 struct evp_mac_st;
 struct evp_mac_ctx_st;
 
-/* The fetched algorithms; one for each Lua state. */
+/* The algorithms; one for each Lua state. */
 typedef struct Digest {
   struct evp_md_st *sha256;
-  struct evp_md_ctx_st *hash;
+  struct evp_md_ctx_st *hash; /* NULL until the first use */
   struct evp_mac_st *hmac;
+  int closed;
 } Digest;
 
 /* An HMAC that keeps its key. */
@@ -32,11 +33,11 @@ typedef struct Hmac {
 /* NULL when the OpenSSL that is loaded is of the major version this was compiled for; else what to say. */
 const char *digest_mismatch (void);
 
-int digest_open (Digest *d); /* 0 when OpenSSL refuses */
+void digest_open (Digest *d);
 void digest_close (Digest *d);
 int digest_sha256 (Digest *d, const void *bytes, size_t len, unsigned char out[DIGEST_SIZE]);
 
-int hmac_open (Hmac *h, const Digest *d); /* no key yet */
+int hmac_open (Hmac *h, Digest *d); /* no key yet */
 void hmac_close (Hmac *h);
 int hmac_key (Hmac *h, const void *key, size_t len);
 int hmac_sign (Hmac *h, const void *bytes, size_t len, unsigned char out[DIGEST_SIZE]);

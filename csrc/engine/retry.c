@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "sigv4.h"
 #include "skew.h"
 
 /* {==== Classes of failures ==== */
@@ -110,6 +111,38 @@ double retry_wait (RetryPolicy *p, RetryCall *call, double now) {
   double wait = p->settings.adaptive ? limiter_wait(&p->limiter, now) : 0;
   if (wait == 0) start(call, now);
   return wait;
+}
+
+/* A deadline further away than this says nothing to the service. */
+#define LONGEST_TTL 86400
+
+static char *put_text (char *to, const char *text) {
+  size_t len = strlen(text);
+  memcpy(to, text, len);
+  return to + len;
+}
+
+static char *put_count (char *to, int count) {
+  char digits[12], *p = digits + sizeof digits;
+  do
+    *--p = (char)('0' + count % 10);
+  while (count /= 10);
+  size_t len = (size_t)(digits + sizeof digits - p);
+  memcpy(to, p, len);
+  return to + len;
+}
+
+size_t retry_attempt (RetryCall *call, double now, double time, char out[RETRY_TEXT]) {
+  start(call, now);
+  char *p = put_count(put_text(out, "attempt="), call->attempts + 1);
+  p = put_count(put_text(p, "; max="), call->max_attempts);
+  double left = call->deadline - now;
+  if (left >= 0 && left <= LONGEST_TTL) {
+    p = put_text(p, "; ttl=");
+    sigv4_date((int64_t)floor(time + left), p);
+    p += SIGV4_DATE;
+  }
+  return (size_t)(p - out);
 }
 
 /* }==== */

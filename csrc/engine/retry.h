@@ -104,6 +104,14 @@ RetryClass retry_classify (int status, const char *code, size_t len, int sent, i
 /* Seconds to wait before this attempt may be sent; 0: it goes now. Only adaptive mode makes one wait. */
 double retry_wait (RetryPolicy *p, RetryCall *call, double now);
 
+#define RETRY_TEXT 80
+
+/*
+** An attempt begins. Writes what the header amz-sdk-request says of it, "attempt=1; max=4; ttl=20261122T220503Z", and
+** gives its length; `time` is the service's, in seconds since 1970.
+*/
+size_t retry_attempt (RetryCall *call, double now, double time, char out[RETRY_TEXT]);
+
 /* An attempt has come to its end; `random` is uniform in [0, 1]. */
 RetryDecision retry_outcome (RetryPolicy *p, RetryCall *call, const RetryOutcome *o, double now, double random);
 

@@ -37,7 +37,7 @@ static int put_text (Buffer *out, const Buffer *message) {
   return 1;
 }
 
-int seal (const Digest *d, Buffer *out, const char *context, size_t context_len, const char *bytes, size_t len,
+int seal (Digest *d, Buffer *out, const char *context, size_t context_len, const char *bytes, size_t len,
           const SealKey *key) {
   Buffer tagged = {0}, message = {0};
   Hmac h = {0};
@@ -81,7 +81,7 @@ static SealVerdict get_message (Buffer *message, const char *text, size_t len) {
 }
 
 /* Is the tag that of any of the keys? All are tried, whatever the first one says. */
-static SealVerdict check_tag (const Digest *d, const Buffer *tagged, const char *tag, const SealKey *keys, int count) {
+static SealVerdict check_tag (Digest *d, const Buffer *tagged, const char *tag, const SealKey *keys, int count) {
   Hmac h = {0};
   int found = 0, ok = hmac_open(&h, d);
   for (int i = 0; ok && i < count; i++) {
@@ -93,7 +93,7 @@ static SealVerdict check_tag (const Digest *d, const Buffer *tagged, const char 
   return !ok ? SEAL_FAILED : found ? SEAL_OPENED : SEAL_FOREIGN;
 }
 
-SealVerdict unseal (const Digest *d, Buffer *out, const char *context, size_t context_len, const char *text, size_t len,
+SealVerdict unseal (Digest *d, Buffer *out, const char *context, size_t context_len, const char *text, size_t len,
                     const SealKey *keys, int count) {
   Buffer message = {0}, tagged = {0};
   SealVerdict verdict = get_message(&message, text, len);

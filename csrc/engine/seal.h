@@ -29,14 +29,14 @@ typedef enum SealVerdict {
 } SealVerdict;
 
 /* Appends the sealed text; `key` NULL for an unsigned one. 0 when memory or OpenSSL fails. */
-int seal (const Digest *d, Buffer *out, const char *context, size_t context_len, const char *bytes, size_t len,
+int seal (Digest *d, Buffer *out, const char *context, size_t context_len, const char *bytes, size_t len,
           const SealKey *key);
 
 /*
 ** Opens a text: appends what it holds to `out`. With keys it must be signed with one of them. The tag is compared in
 ** constant time before anybody reads what it guards.
 */
-SealVerdict unseal (const Digest *d, Buffer *out, const char *context, size_t context_len, const char *text, size_t len,
+SealVerdict unseal (Digest *d, Buffer *out, const char *context, size_t context_len, const char *text, size_t len,
                     const SealKey *keys, int count);
 
 #pragma GCC visibility pop

@@ -1,12 +1,10 @@
 /*
 ** dynamodb.system: what is needed of the operating system and Lua does not have. For credentials: programs without a
-** shell, and files that only their owner can read; for jobs, see files.h.
+** shell, and files that only their owner can read; for Lambda's runtime, see bind.h; for jobs, see files.h.
 */
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE /* mkostemp */
 #endif
-#include "../compat.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,12 +13,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bind.h"
 #include "child.h"
 #include "files.h"
 
 #define CHILD_T "dynamodb.system.child"
 
-static int failure (lua_State *L, const char *message) {
+int system_failure (lua_State *L, const char *message) {
   lua_pushnil(L);
   lua_pushstring(L, message);
   return 2;
@@ -68,7 +67,7 @@ static int spawn (lua_State *L) {
   luaL_getmetatable(L, CHILD_T);
   lua_setmetatable(L, -2);
   const char *wrong = child_start(c, words);
-  return wrong ? failure(L, wrong) : 1;
+  return wrong ? system_failure(L, wrong) : 1;
 }
 
 static void set_bytes (lua_State *L, const char *name, const Buffer *b) {
@@ -118,13 +117,13 @@ static int write_private (lua_State *L) {
   char *name = lua_newuserdata(L, strlen(lua_tostring(L, -1)) + 1);
   strcpy(name, lua_tostring(L, -2));
   int fd = mkostemp(name, O_CLOEXEC); /* with mode 0600 */
-  if (fd < 0) return failure(L, strerror(errno));
+  if (fd < 0) return system_failure(L, strerror(errno));
   const char *wrong = write_all(fd, bytes, len);
   if (close(fd) != 0 && !wrong) wrong = strerror(errno);
   if (!wrong && rename(name, path) != 0) wrong = strerror(errno);
   if (wrong) {
     unlink(name);
-    return failure(L, wrong);
+    return system_failure(L, wrong);
   }
   lua_pushboolean(L, 1);
   return 1;
@@ -146,6 +145,8 @@ int luaopen_dynamodb_system (lua_State *L) {
   lua_setfield(L, -2, "__name");
   lua_pop(L, 1);
   luaL_newlib(L, functions);
+  connection_register(L);
+  process_register(L);
   files_register(L);
   return 1;
 }

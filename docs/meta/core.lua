@@ -204,6 +204,20 @@ function signer:presign(request, unix_time, expires) end
 ---@return string head
 function signer:head(host, target, body, unix_time, invocation_id, sdk_request, user_agent, extra, path) end
 
+--- The same for an attempt of a retry call, which begins by it: its time is corrected, its invocation id and what it
+--- says of itself come from the call.
+---@param call dynamodb.RetryCall
+---@param host string
+---@param target string
+---@param body string
+---@param unix_time number    our clock, uncorrected
+---@param now number          on the clock of the call's deadline
+---@param user_agent? string
+---@param extra? string       complete lines that are sent, but not signed
+---@param path? string        of the endpoint; "/"
+---@return string head
+function signer:attempt(call, host, target, body, unix_time, now, user_agent, extra, path) end
+
 --- Wipes the keys from memory; the signer cannot be used any more. The collector does the same.
 function signer:close() end
 
@@ -486,6 +500,16 @@ function bucket:charge(units) end
 ---@param consumed number
 function bucket:settle(charged, consumed) end
 
+--- A response's body as it was before the transfer: its CRC-32 is checked if the service sent one, then it is inflated
+--- if it is gzip.
+---@param head string         raw
+---@param body string         raw
+---@param limit integer       bytes that it may inflate to
+---@return string? body       nil if it cannot be used
+---@return string? request_id
+---@return string? message    what is wrong with it
+function core.content(head, body, limit) end
+
 --- One header of a raw response head; the first if there are several.
 ---@param head string
 ---@param name string    in lower case
@@ -572,6 +596,13 @@ local policy = {}
 ---@return dynamodb.RetryCall
 function policy:call(options) end
 
+--- Begins a logical call, without a table: for who makes many.
+---@param safe? boolean           as of `call`
+---@param deadline? number
+---@param max_attempts? integer
+---@return dynamodb.RetryCall
+function policy:begin(safe, deadline, max_attempts) end
+
 --- What is left to be spent on retries.
 ---@return number
 function policy:quota() end
@@ -620,6 +651,19 @@ function call:signing_time(wall) end
 ---                           "not_retryable", "max_attempts", "quota", "deadline" or "ambiguous"
 ---@return string? class      for "done"
 function call:outcome(outcome, now) end
+
+--- The same, without a table for a success: what the policy wants to know of an answer it reads from its head.
+---@param failure? table          status, code and sent, as an error object has them; nil for a success
+---@param now number
+---@param head? string            the answer's, raw
+---@param sent_at? number         our wall clock, uncorrected
+---@param received_at? number
+---@param refreshed? boolean
+---@return "retry"|"done" verdict
+---@return number? delay
+---@return string reason
+---@return string? class
+function call:ended(failure, now, head, sent_at, received_at, refreshed) end
 
 --- How many attempts have ended.
 ---@return integer

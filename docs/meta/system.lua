@@ -1,9 +1,9 @@
 ---@meta dynamodb.system
 ---
 --- What is needed of the operating system: for credentials, programs run without a shell and files that only their
---- owner can read; for migrations, files that are there after a crash, a lock between processes, directories, and
---- Ctrl-C. It has its own shared object; it is loaded when it is needed. What the system refuses is returned as
---- `nil, message`.
+--- owner can read; for the runtime of Lambda, a connection, the environment, SIGTERM and worker processes; for
+--- migrations, files that are there after a crash, a lock between processes, directories, and Ctrl-C. It has its own
+--- shared object; it is loaded when it is needed. What the system refuses is returned as `nil, message`.
 
 ---@class dynamodb.system
 local system = {}
@@ -38,6 +38,87 @@ function child:poll() end
 
 --- Ends it and its children.
 function child:close() end
+
+--- A TCP connection that blocks: neither proxy nor TLS.
+---@param host string
+---@param port string
+---@return dynamodb.Socket?
+---@return string? message
+function system.connect(host, port) end
+
+---@class dynamodb.Socket
+--- An open connection. What is collected is closed.
+local socket = {}
+
+--- Sends all of it.
+---@param bytes string
+---@return true?
+---@return string? message
+function socket:send(bytes) end
+
+--- Waits for bytes, as long as it takes.
+---@param until_stopped boolean?    does SIGTERM, which `system.watch` waits for, end the wait?
+---@return string? bytes
+---@return string? message          "closed" at the end of the stream, "stopped" after SIGTERM
+function socket:receive(until_stopped) end
+
+--- Is it open, and has nothing come that was not asked for?
+---@return boolean
+function socket:is_idle() end
+
+--- Closes it; further calls raise.
+function socket:close() end
+
+--- Sets a variable of the environment, or removes it.
+---@param name string
+---@param value string?
+function system.setenv(name, value) end
+
+--- Seconds on the clock that `db:now()` shows, too.
+---@return number
+function system.now() end
+
+--- Seconds since 1970, with their fraction.
+---@return number
+function system.time() end
+
+--- Waits; a signal ends it early.
+---@param seconds number
+function system.sleep(seconds) end
+
+--- The working directory.
+---@return string?
+---@return string? message
+function system.directory() end
+
+--- Writes all of it to a descriptor, past Lua's buffers.
+---@param descriptor integer
+---@param bytes string
+---@return true?
+---@return string? message
+function system.write(descriptor, bytes) end
+
+--- From now on SIGTERM is noticed, and does not end the process. To be called again in a forked process.
+---@param children boolean?    is the end of child processes noticed as well?
+function system.watch(children) end
+
+--- Has SIGTERM come?
+---@return boolean
+function system.stopped() end
+
+--- Copies the process; the copy ends with its original.
+---@return integer? pid    0 in the copy
+---@return string? message
+function system.fork() end
+
+--- Waits for the end of a child process; needs `system.watch(true)`.
+---@return integer? pid     nil after SIGTERM, or if there is none
+---@return integer? code    128 and the signal's number after a signal
+function system.wait() end
+
+--- Asks a child process to end, and waits until it has.
+---@param pid integer
+function system.terminate(pid) end
 
 ---@class dynamodb.AppendFile
 --- A file that only grows, and that no other process can open in this way until it is closed.

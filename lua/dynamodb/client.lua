@@ -13,6 +13,7 @@ local parallel = require "dynamodb.parallel"
 local partiql = require "dynamodb.partiql"
 local request = require "dynamodb.request"
 local setup = require "dynamodb.setup"
+local shared = require "dynamodb.nginx.shared"
 local table_module = require "dynamodb.table"
 local tables = require "dynamodb.admin.tables"
 local transaction = require "dynamodb.transaction"
@@ -41,6 +42,7 @@ local client_mt = { __name = "dynamodb.Client", __index = client_methods }
 ---@field capacity "none"|"total"|"indexes"
 ---@field retry_ambiguous boolean
 ---@field retry userdata              core.retry: what all its calls share
+---@field is_adaptive boolean         has it a rate limiter, which is asked before each attempt?
 ---@field random (fun(): number)?     where jitter comes from, if not from the system
 ---@field problem string?            what is wrong with the environment or the files; every call says so
 ---@field hooks table<string, function>
@@ -68,6 +70,7 @@ local OPTIONS = {
   account_id_endpoint_mode = { "preferred", "disabled", "required" },
   ignore_configured_endpoint_urls = "boolean",
   mfa_token = "function",
+  shared_dict = "string",
   credentials = "credentials",
   access_key_id = "string",
   secret_access_key = "string",
@@ -154,7 +157,9 @@ local function choose_provider(options)
       given[name] = options[name]
     end
   end
-  if type(given) == "function" then return require("dynamodb.credentials.callback").new(given) end
+  if type(given) == "function" then
+    return require("dynamodb.credentials.cached").new(require("dynamodb.credentials.callback").new(given))
+  end
   if given then
     local message = static.problem(given)
     if message then usage.raise("connect: " .. message) end
@@ -195,12 +200,13 @@ end
 ---@param options table
 ---@param environment table<string, string>
 ---@return userdata policy
+---@return boolean is_adaptive
 ---@return string? problem    of the environment
 local function retry_policy(options, environment)
   local settings, problem = config.retry(options, environment)
   local ok, policy = pcall(core.retry, settings)
   if not ok then usage.raise("connect: " .. tostring(policy)) end
-  return policy, problem
+  return policy, settings.mode == "adaptive", problem
 end
 
 --- The source of jitter that the caller gave for retries: batches wait by it, too.
@@ -226,15 +232,21 @@ local function connect(options)
     local _, message = endpoint.parse(options.endpoint)
     if message then usage.raise("connect: endpoint " .. message) end
   end
+  local provider = choose_provider(options)
+  if options.shared_dict then
+    shared.dictionary(options.shared_dict, "connect: shared_dict")
+    if provider then usage.raise "connect: shared_dict is for credentials that are searched, not for given ones" end
+  end
   if options.cursor_keys then cursors.check_keys(options.cursor_keys, "connect: cursor_keys") end
   local environment = config.snapshot()
-  local policy, problem = retry_policy(options, environment)
+  local policy, is_adaptive, problem = retry_policy(options, environment)
   local given = {}
   for name, value in pairs(options) do given[name] = value end
   return setmetatable({
     given = given,
     environment = environment,
     retry = policy,
+    is_adaptive = is_adaptive,
     random = given_random(options.retry),
     problem = problem,
     hooks = {
@@ -246,7 +258,7 @@ local function connect(options)
     region = config.region(options, environment),
     configured = {}, -- endpoints, by service; filled from the environment and the files at the first call
     endpoints = {}, -- parsed, by service and account; filled as they are needed
-    provider = choose_provider(options),
+    provider = provider,
     values = value_options(options),
     rounds_numbers = options.numbers == "native" or options.numbers == "string",
     cursor_keys = options.cursor_keys,
@@ -270,9 +282,7 @@ end
 --- The module of the runtime for where we are: nginx's Lua has one of its own, in which libcurl would block the worker.
 ---@return string
 local function runtime_here()
-  local ngx = package.loaded.ngx
-  local is_nginx = type(ngx) == "table" and type(ngx.config) == "table" and ngx.config.subsystem == "http"
-  return is_nginx and "dynamodb.runtime.nginx" or "dynamodb.runtime.plain"
+  return shared.is_nginx() and "dynamodb.runtime.nginx" or "dynamodb.runtime.plain"
 end
 
 --- What reaches the outside for this client; made at its first use, when the configuration is read as a whole.
@@ -365,25 +375,6 @@ function client_methods:perform(operation, params, options, built)
   return request.perform(self, operation, model.operations[operation], params, options, built)
 end
 
---- Raises on an expression that is null: it would not be sent, and a write without its condition goes unconditionally.
----@param params table       of an operation, or of one operation of a transaction
----@param where string       for the message
-local function refuse_null_expressions(params, where)
-  for name, value in pairs(params) do
-    if value == core.null and type(name) == "string" and (name:find("Expression$") or name == "Expected") then
-      usage.raise(("%s.%s is null and would not be sent (an unconditional write, a reading of everything); leave it out"
-        .. " if that is meant, or connect with strict = false"):format(where, name))
-    end
-  end
-  for i, part in ipairs(type(params.TransactItems) == "table" and params.TransactItems or {}) do
-    for name, inner in pairs(type(part) == "table" and part or {}) do
-      if type(inner) == "table" then
-        refuse_null_expressions(inner, ("%s.TransactItems[%d].%s"):format(where, i, tostring(name)))
-      end
-    end
-  end
-end
-
 local CALL_OPTIONS = { timeout = true, deadline = true, retry_ambiguous = true }
 
 --- Calls any operation of DynamoDB or DynamoDB Streams by its name. Parameters are DynamoDB's, with Lua's values where
@@ -405,7 +396,6 @@ function client_methods:call(operation, params, options)
     local meant = self.strict and usage.nearest(operation, model.operations)
     if meant then usage.raise(("unknown operation %q; did you mean %q?"):format(operation, meant)) end
   end
-  if self.strict then refuse_null_expressions(params, operation) end
   return self:perform(operation, params, options)
 end
 
@@ -524,6 +514,14 @@ end
 ---                          long; both with `state`, the last one seen
 function client_methods:wait(what, of, options)
   return waiters.wait(self, what, of, options, "db:wait")
+end
+
+--- The stream of a table: `:records()` gives its records one by one, `:consume(handler)` follows it for good. No
+--- request is made.
+---@param of dynamodb.Table|string    a table, its name, or the ARN of a stream
+---@return dynamodb.Stream
+function client_methods:stream(of)
+  return require("dynamodb.streams.stream").new(self, of)
 end
 
 --- Runs functions at the same time and waits for all of them: while one waits for an answer, the others go on. They

@@ -216,7 +216,7 @@ function config.problem(environment, profile)
     problems[#problems + 1] = problem
   end
   local services = profile and profile.properties and profile.properties.services
-  if services and not profile.shared.services[services] then
+  if services and services ~= "" and not profile.shared.services[services] then
     problems[#problems + 1] = ("there is no [services %s], which profile %q names"):format(services, profile.name)
   end
   table.sort(problems)

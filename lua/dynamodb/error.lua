@@ -81,6 +81,15 @@ function errors.is_error(value)
   return type(value) == "table" and getmetatable(value) == error_mt
 end
 
+--- A failure that several callers get: each may add to its own.
+---@param err dynamodb.Error
+---@return dynamodb.Error
+function errors.copy(err)
+  local fields = {}
+  for name, value in pairs(err) do fields[name] = value end
+  return errors.new(fields)
+end
+
 local MESSAGE_LIMIT = 2000 -- bytes kept of a body that is not JSON (a proxy's error page)
 
 --- A pattern that matches `secret` and nothing else.

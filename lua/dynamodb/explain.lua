@@ -28,11 +28,12 @@ end
 --- Notes a request instead of sending it.
 ---@param client dynamodb.Client
 ---@param call dynamodb.Call
+---@param service string
 ---@return dynamodb.Error    code Explained
-function explain.note(client, call)
+function explain.note(client, call, service)
   local list = client.explained
   list[#list + 1] = setmetatable({
-    operation = call.operation, service = call.service, target = call.target, body = call.body,
+    operation = call.operation, service = service, target = call.target, body = call.body,
   }, request_mt)
   return errors.new {
     code = "Explained", message = "it was not sent: db:explain shows what it would be", operation = call.operation,
@@ -43,15 +44,16 @@ end
 --- Sends what is needed to know what would be sent.
 ---@param client dynamodb.Client
 ---@param send function
+---@param runtime table
 ---@param call dynamodb.Call
 ---@return any ...    what `send` returns
-function explain.aside(client, send, call)
+function explain.aside(client, send, runtime, call)
   local list = client.explained
   client.explained = nil
-  local ok, value, err, answer = pcall(send, client, call)
+  local ok, value, err, request_id = pcall(send, client, runtime, call)
   client.explained = list
   if not ok then error(value, 0) end
-  return value, err, answer
+  return value, err, request_id
 end
 
 --- As `db:explain`.

@@ -17,13 +17,15 @@ local function check_times(timeout, deadline)
   end
 end
 
+local NONE = {} -- nobody writes to the options of a call
+
 --- The options as given, or none. Raises on a name that the method does not know and on a wrong type.
 ---@param given table?
 ---@param known table<string, boolean>
 ---@param method string    for messages
 ---@return table
 function options.check(given, known, method)
-  if given == nil then return {} end
+  if given == nil then return NONE end
   usage.check_type(given, "table", "the options of " .. method)
   usage.check_names(given, known, "option of " .. method)
   check_times(given.timeout, given.deadline)

@@ -6,6 +6,7 @@ local errors = require "dynamodb.error"
 local explain = require "dynamodb.explain"
 local expression = require "dynamodb.expression"
 local hooks = require "dynamodb.hooks"
+local invocation = require "dynamodb.invocation"
 local repeat_safe = require "dynamodb.repeat_safe"
 local resource = require "dynamodb.resource"
 local response = require "dynamodb.response"
@@ -17,7 +18,6 @@ local request = {}
 
 local TOKEN_LIFE = 600 -- seconds that the service remembers an idempotency token
 local PLAIN = "Accept-Encoding: identity\r\n"
-local LONGEST_TTL = 86400 -- seconds; a deadline further away than this says nothing
 
 local input_shapes, output_shapes = {}, {} -- compiled at their first use; constant from then on
 
@@ -95,17 +95,17 @@ local function signer_for(client, credentials, region)
   return signer
 end
 
----@class dynamodb.Call    one logical call
+---@class dynamodb.Call    one logical call. Sixteen fields are what a table has room for before it doubles.
 ---@field operation string
 ---@field spec table?            of the model
 ---@field target string          what X-Amz-Target says
----@field service "dynamodb"|"dynamodbstreams"
 ---@field table string?          what it is about, for hooks
 ---@field arn string?            … for the endpoint rules
 ---@field body string
 ---@field raw boolean?           the answer's body is wanted as it is
+---@field is_exact boolean?      the answer is wanted losslessly, too: it becomes `exact`
+---@field exact table?
 ---@field deadline number?       on the runtime's clock
----@field invocation_id string
 ---@field is_read boolean
 ---@field resend boolean         may the transport send the bytes again when it is unknown whether they were applied?
 ---@field repeatable boolean     may the policy?
@@ -113,68 +113,71 @@ end
 ---@field attempts integer       begun so far
 ---@field waited number          seconds
 ---@field sent boolean           may any attempt have arrived?
----@field has_token boolean      the service itself knows repetitions
----@field proves_itself boolean  a put: the old item of a failed condition tells whether it was applied
----@field was_applied function?  (old item, parameters) -> boolean, both as on the wire: for other writes, from who
----                              built them
+---@field was_applied function?  (old item, parameters) -> boolean, both as on the wire: does the item that made a
+---                              condition fail show that an earlier attempt was applied? Of writes that it can tell of
 
----@class dynamodb.Trip    what is known of one attempt beside its result
----@field credentials dynamodb.Credentials?
+---@class dynamodb.Trip    what is known of an attempt that was sent and has failed, beside its failure
+---@field credentials dynamodb.Credentials
 ---@field answer table?
----@field sent_at number?    on the wall clock, uncorrected
----@field started number?    on the runtime's clock
----@field elapsed number?    seconds
+---@field request_id string?
+---@field sent_at number     on the wall clock, uncorrected
+---@field elapsed number     seconds
 
-local ttl_second, ttl_text -- the last one made: many calls of a second end in the same one
-
---- "; ttl=20261122T220503Z"
----@param second integer    since 1970
----@return string
-local function ttl(second)
-  if second ~= ttl_second then ttl_second, ttl_text = second, os.date("!; ttl=%Y%m%dT%H%M%SZ", second) end
-  return ttl_text
+--- The service that an operation belongs to.
+---@param spec table?
+---@return "dynamodb"|"dynamodbstreams"
+local function service_of(spec)
+  return spec and spec.service == "streams" and "dynamodbstreams" or "dynamodb"
 end
 
---- "attempt=1; max=4; ttl=20261122T220503Z": for the service, and for who reads logs.
----@param call dynamodb.Call
----@param now number             on the runtime's clock
----@param signing_time number    seconds since 1970
----@return string
-local function sdk_request(call, now, signing_time)
-  local text = ("attempt=%d; max=%d"):format(call.attempts, call.policy:max_attempts())
-  local left = call.deadline and call.deadline - now
-  if not left or left > LONGEST_TTL then return text end
-  return text .. ttl(math.floor(signing_time + left))
-end
-
---- One attempt: resolve, sign, send, check.
+--- An answer's value, of the form that the call wants.
 ---@param client dynamodb.Client
 ---@param call dynamodb.Call
----@param trip dynamodb.Trip    filled in as far as it comes
----@return table? value
+---@param answer table
+---@return table|string|nil value
 ---@return dynamodb.Error?
-local function attempt(client, call, trip)
-  local runtime = client:runtime()
+---@return string? request_id
+local function read(client, call, answer)
+  if call.raw then return response.text(answer, client.values, client.max_response) end
+  local shape = shape_of(output_shapes, call.operation, call.spec and call.spec.output)
+  local value, err, request_id = response.check(answer, shape, client.values, client.max_response)
+  if call.is_exact and value then
+    call.exact, err = response.check(answer, shape, nil, client.max_response)
+    if err then value = nil end
+  end
+  return value, err, request_id
+end
+
+--- One attempt: resolve, sign, send, check. Of a success the policy and the hooks are told here.
+---@param client dynamodb.Client
+---@param runtime table
+---@param call dynamodb.Call
+---@return table|string|nil value
+---@return dynamodb.Error?
+---@return dynamodb.Trip|string|nil    of a success the request id; else what is known, or nil if nothing was sent
+local function attempt(client, runtime, call)
   local region, err = client:signing_region()
   if not region then return nil, err end
   local credentials, target
   credentials, err = client.provider:get(runtime, call.deadline)
-  if not credentials then return nil, err end
-  trip.credentials = credentials
-  target, err = client:endpoint(call.service, credentials.account_id, call.arn, call.spec and call.spec.search)
+  if not credentials then
+    err.sent = false -- what was asked of their source is no attempt of this call
+    return nil, err
+  end
+  target, err = client:endpoint(service_of(call.spec), credentials.account_id, call.arn, call.spec and call.spec.search)
   if not target then return nil, err end
   local now = runtime:now()
   if call.deadline and now >= call.deadline then
     return nil, errors.new { code = "DeadlineExceeded", message = "no time was left to send it", sent = false }
   end
-  local signer = signer_for(client, credentials, region)
-  local signing_time = call.policy:signing_time(runtime:time())
-  local head = signer:head(target.authority, call.target, call.body, signing_time, call.invocation_id,
-    sdk_request(call, now, signing_time), client.user_agent, client.in_lambda and PLAIN .. trace.header() or PLAIN,
-    target.path)
-  hooks.tell(client, "before_send", call)
-  trip.sent_at, trip.started = runtime:time(), runtime:now()
-  local answer
+  if client.hooks.before_send then
+    hooks.tell(client, "before_send", call)
+    now = runtime:now()
+  end
+  local sent_at = runtime:time()
+  local head = signer_for(client, credentials, region):attempt(call.policy, target.authority, call.target, call.body,
+    sent_at, now, client.user_agent, client.in_lambda and PLAIN .. trace.header() or PLAIN, target.path)
+  local answer, value, request_id
   answer, err = runtime:send({
     method = "POST",
     scheme = target.scheme,
@@ -185,35 +188,40 @@ local function attempt(client, call, trip)
     body = call.body,
     repeat_safe = call.resend,
   }, call.deadline)
-  trip.elapsed = runtime:now() - trip.started
-  if not answer then return nil, err end
-  trip.answer = answer
-  local value
-  if call.raw then
-    value, err = response.text(answer, client.values, client.max_response)
-  else
-    local shape = shape_of(output_shapes, call.operation, call.spec and call.spec.output)
-    value, err = response.check(answer, shape, client.values, client.max_response)
+  local ended = runtime:now()
+  local elapsed = ended - now
+  if answer then value, err, request_id = read(client, call, answer) end
+  if not err then
+    call.sent = true
+    call.policy:ended(nil, ended, answer.head, sent_at, sent_at + elapsed)
+    if client.hooks.after_response then hooks.answered(client, call, answer.status, elapsed, request_id) end
+    return value, nil, request_id
   end
-  if err then errors.redact(err, credentials) end
-  return value, err
+  if answer then errors.redact(err, credentials) end
+  return nil, err, {
+    credentials = credentials, answer = answer, request_id = request_id, sent_at = sent_at, elapsed = elapsed,
+  }
 end
 
 --- A condition fails after an attempt that may have been applied: was it? Then the call has succeeded.
 ---@param client dynamodb.Client
 ---@param call dynamodb.Call
 ---@param err dynamodb.Error
----@param trip dynamodb.Trip
+---@param trip dynamodb.Trip?
 ---@return boolean
 local function was_applied(client, call, err, trip)
-  if not err.item or not call.policy:ambiguous() or not err:is "ConditionalCheckFailed" then return false end
-  if not call.proves_itself and not call.was_applied then return false end
+  if not call.was_applied or not err.item or not call.policy:ambiguous() or not err:is "ConditionalCheckFailed" then
+    return false
+  end
   local old = response.wire_item(trip.answer, client.max_response)
-  if not old then return false end
-  local sent = core.json_decode(call.body) -- and not what the caller's tables have become meanwhile
-  if call.was_applied then return call.was_applied(old, sent) end
-  return same_item(old, sent.Item)
+  return old ~= nil and call.was_applied(old, core.json_decode(call.body)) -- not what the caller's tables are by now
 end
+
+--- What `was_applied` of a put is: the old item of a failed condition is the one that was sent.
+---@param old table
+---@param sent table    the parameters
+---@return boolean
+local function is_what_was_put(old, sent) return same_item(old, sent.Item) end
 
 --- The service refuses the credentials as expired: are there others now?
 ---@param client dynamodb.Client
@@ -229,45 +237,28 @@ local function are_refreshed(client, call, old)
     or new.secret_access_key ~= old.secret_access_key)
 end
 
---- What the retry policy is told about an attempt.
+--- What the retry policy says after an attempt that has failed.
 ---@param client dynamodb.Client
+---@param runtime table
 ---@param call dynamodb.Call
----@param err dynamodb.Error?
----@param trip dynamodb.Trip
----@return table
-local function outcome_of(client, call, err, trip)
-  local outcome
-  if not trip.answer then
-    outcome = { ok = err == nil }
-  else
-    local head = trip.answer.head
-    outcome = {
-      ok = err == nil,
-      date = core.header(head, "date"),
-      age = core.header(head, "age"),
-      sent_at = trip.sent_at,
-      received_at = trip.sent_at + trip.elapsed,
-    }
-    if err then
-      outcome.retry_after = core.header(head, "x-amz-retry-after")
-      outcome.retry_after_s = core.header(head, "retry-after")
-    end
-  end
-  if err then
-    outcome.status, outcome.code, outcome.sent = err.status, err.code, err.sent
-    if trip.credentials and core.classify(err.status, err.code) == "expired" then
-      outcome.refreshed = are_refreshed(client, call, trip.credentials)
-    end
-  end
-  return outcome
+---@param err dynamodb.Error?    nil: it turned out to be a success
+---@param trip dynamodb.Trip?
+---@return "retry"|"done" verdict
+---@return number? delay      seconds, for "retry"
+---@return string reason
+local function verdict_of(client, runtime, call, err, trip)
+  if not trip then return call.policy:ended(err, runtime:now()) end
+  local refreshed = err and core.classify(err.status, err.code) == "expired"
+    and are_refreshed(client, call, trip.credentials)
+  return call.policy:ended(err, runtime:now(), trip.answer and trip.answer.head, trip.sent_at,
+    trip.sent_at + trip.elapsed, refreshed)
 end
 
---- Waits until the rate limiter, if it is on, lets the next attempt go.
----@param client dynamodb.Client
+--- Waits until the rate limiter lets the next attempt go.
+---@param runtime table
 ---@param call dynamodb.Call
 ---@return boolean    false: not before the deadline
-local function take_turn(client, call)
-  local runtime = client:runtime()
+local function take_turn(runtime, call)
   while true do
     local now = runtime:now()
     local wait = call.policy:wait(now)
@@ -285,7 +276,7 @@ end
 ---@return dynamodb.Error
 local function conclude(call, err, reason)
   -- With a token a cancellation is the answer to all attempts: a repetition of what was applied would have succeeded.
-  local settled = call.has_token and err:is "TransactionCanceled"
+  local settled = call.spec and call.spec.token and err:is "TransactionCanceled"
   err.operation = err.operation or call.operation
   err.attempts, err.waited, err.sent = call.attempts, call.waited, call.sent
   err.doubted = not call.is_read and call.policy:ambiguous()
@@ -297,43 +288,40 @@ end
 
 --- Attempts until the policy says that it is done.
 ---@param client dynamodb.Client
+---@param runtime table
 ---@param call dynamodb.Call
+---@param last dynamodb.Error?    the latest failure: what is returned when the time is over
 ---@return table? value
 ---@return dynamodb.Error?
----@return table? answer    the last one
-local function run(client, call)
-  local runtime = client:runtime()
-  local last -- the latest failure: what is returned when the time is over
-  while true do
-    if not take_turn(client, call) then
-      last = last or errors.new { code = "DeadlineExceeded", message = "the rate limiter lets nothing go before it" }
-      return nil, conclude(call, last, "deadline")
-    end
-    call.attempts = call.attempts + 1
-    local trip = {}
-    local value, err = attempt(client, call, trip)
-    if err and last and err.code == "DeadlineExceeded" and not err.sent then
-      if not trip.started then call.attempts = call.attempts - 1 end
-      hooks.report(client, call, err, trip)
-      return nil, conclude(call, last, "deadline")
-    end
-    if err and was_applied(client, call, err, trip) then value, err = {}, nil end
-    call.sent = call.sent or trip.answer ~= nil or err ~= nil and err.sent == true
-    local verdict, delay, reason = call.policy:outcome(outcome_of(client, call, err, trip), runtime:now())
-    hooks.report(client, call, err, trip, delay, reason)
-    if not err then return value, nil, trip.answer end
-    if verdict == "done" then return nil, conclude(call, err, reason) end
-    last = err
-    if delay > 0 then runtime:sleep(delay) end
-    call.waited = call.waited + delay
+---@return string? request_id     of a success
+local function run(client, runtime, call, last)
+  if client.is_adaptive and not take_turn(runtime, call) then
+    last = last or errors.new { code = "DeadlineExceeded", message = "the rate limiter lets nothing go before it" }
+    return nil, conclude(call, last, "deadline")
   end
+  call.attempts = call.attempts + 1
+  local value, err, trip = attempt(client, runtime, call)
+  if not err then return value, nil, trip end
+  if last and err.code == "DeadlineExceeded" and not err.sent then
+    if not trip then call.attempts = call.attempts - 1 end
+    hooks.report(client, call, err, trip)
+    return nil, conclude(call, last, "deadline")
+  end
+  if was_applied(client, call, err, trip) then value, err = {}, nil end
+  call.sent = call.sent or trip ~= nil and trip.answer ~= nil or err ~= nil and err.sent == true
+  local verdict, delay, reason = verdict_of(client, runtime, call, err, trip)
+  hooks.report(client, call, err, trip, delay, reason)
+  if not err then return value, nil, trip.request_id end
+  if verdict == "done" then return nil, conclude(call, err, reason) end
+  if delay > 0 then runtime:sleep(delay) end
+  call.waited = call.waited + delay
+  return run(client, runtime, call, err) -- no loop: LuaJIT does not compile what holds one that is left at once
 end
 
---- When the call has to be over, on the runtime's clock.
 ---@param client dynamodb.Client
 ---@param options table
 ---@return number?
-function request.deadline(client, options)
+local function wanted_deadline(client, options)
   local timeout = options.timeout
   if timeout == nil then
     if options.deadline then return options.deadline end
@@ -342,6 +330,15 @@ function request.deadline(client, options)
   if not timeout then return options.deadline end
   local deadline = client:runtime():now() + timeout
   return options.deadline and math.min(deadline, options.deadline) or deadline
+end
+
+--- When the call has to be over, on the runtime's clock: in Lambda, before the invocation is.
+---@param client dynamodb.Client
+---@param options table
+---@return number?
+function request.deadline(client, options)
+  local deadline = wanted_deadline(client, options)
+  return client.in_lambda and invocation.bound(client:runtime(), deadline) or deadline
 end
 
 --- The options of a call that makes several requests, `timeout` turned into the one deadline that bounds all of them.
@@ -355,17 +352,18 @@ function request.bounded(client, options)
   return copy
 end
 
----@param name string
+--- Are writes to be repeated that may then be applied twice?
+---@param client dynamodb.Client
 ---@param options table
----@param defaults table[]    the weaker ones, table before client
+---@param built table
 ---@return boolean
-local function first_set(name, options, defaults)
-  if options[name] ~= nil then return options[name] end
-  for _, holder in ipairs(defaults) do
-    if holder[name] ~= nil then return holder[name] end
-  end
-  return false
+local function insists(client, options, built)
+  if options.retry_ambiguous ~= nil then return options.retry_ambiguous end
+  if built.retry_ambiguous ~= nil then return built.retry_ambiguous end
+  return client.retry_ambiguous
 end
+
+local NOT_BUILT = {} -- what is known of a request that nobody built
 
 --- Performs one logical call.
 ---@param client dynamodb.Client
@@ -381,62 +379,54 @@ end
 ---@return dynamodb.Error?
 ---@return dynamodb.Meta?
 function request.perform(client, operation, spec, params, options, built)
-  built = built or {}
+  built = built or NOT_BUILT
+  local runtime = client:runtime()
   if not built.body then params = with_token(spec, params) end
   local resend, repeatable = built.resend, built.repeatable
   if resend == nil then resend, repeatable = repeat_safe.decide(operation, spec, params) end
-  local insist = first_set("retry_ambiguous", options, { built, client })
+  local insist = insists(client, options, built)
   repeatable = repeatable or insist
-  local streams = spec ~= nil and spec.service == "streams"
   local deadline = request.deadline(client, options)
   -- Sent again after the service has forgotten the token, it would be applied again.
-  if spec and spec.token then deadline = math.min(deadline or math.huge, client:runtime():now() + TOKEN_LIFE) end
+  if spec and spec.token then deadline = math.min(deadline or math.huge, runtime:now() + TOKEN_LIFE) end
   local call = {
     operation = operation,
     spec = spec,
-    service = streams and "dynamodbstreams" or "dynamodb",
     target = spec and spec.target or "DynamoDB_20120810." .. operation,
     table = type(params.TableName) == "string" and params.TableName or nil,
     arn = built.arn or resource.arn(operation, params),
     body = built.body or request.encode(client, operation, spec, params),
     raw = built.raw,
+    is_exact = built.exact,
     deadline = deadline,
-    invocation_id = core.uuid(),
     is_read = repeat_safe.is_read(operation, spec, params),
     -- Whoever insists gets repetitions, but not behind the policy's back where the second answer would mislead.
     resend = resend or insist and not repeat_safe.is_conditional(params),
     repeatable = repeatable,
-    policy = client.retry:call { safe = repeatable, deadline = deadline, max_attempts = built.max_attempts },
+    policy = client.retry:begin(repeatable, deadline, built.max_attempts),
     attempts = 0,
     waited = 0,
     sent = false,
-    has_token = spec ~= nil and spec.token ~= nil,
-    proves_itself = operation == "PutItem" and params.ReturnValues == nil,
-    was_applied = built.was_applied,
+    was_applied = built.was_applied
+      or operation == "PutItem" and params.ReturnValues == nil and is_what_was_put or nil,
   }
-  if client.explained and not built.needed then return nil, explain.note(client, call) end
+  if client.explained and not built.needed then return nil, explain.note(client, call, service_of(spec)) end
   if client.problem then
     return nil, conclude(call, errors.new { code = "ConfigurationError", message = client.problem })
   end
-  local value, err, answer
+  local value, err, request_id
   if client.explained then
-    value, err, answer = explain.aside(client, run, call)
+    value, err, request_id = explain.aside(client, run, runtime, call)
   else
-    value, err, answer = run(client, call)
+    value, err, request_id = run(client, runtime, call)
   end
   if err then return nil, err end
-  local exact
-  if built.exact then
-    exact, err = response.check(answer, shape_of(output_shapes, operation, spec and spec.output), nil,
-      client.max_response)
-    if not exact then return nil, conclude(call, err) end
-  end
   return value, nil, {
     attempts = call.attempts,
     waited = call.waited,
-    request_id = response.request_id(answer),
+    request_id = request_id,
     capacity = not call.raw and value.ConsumedCapacity or nil,
-    exact = exact,
+    exact = call.exact,
   }
 end
 

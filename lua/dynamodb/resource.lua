@@ -5,10 +5,12 @@ local resource = {}
 
 local paths = {} -- by operation, taken apart at their first use; constant from then on
 
---- "TransactItems[].Put|Delete.TableName" -> { "TransactItems", "[]", { "Put", "Delete" }, "TableName" }
+--- "TransactItems[].Put|Delete.TableName" -> { { "TransactItems" }, "[]", { "Put", "Delete" }, { "TableName" } }; one
+--- name alone stays as it is.
 ---@param text string
----@return table
+---@return table|string
 local function take_apart(text)
+  if text:find("^%w+$") then return text end
   local path = {}
   for part in text:gmatch("[^.]+") do
     local names, ending = part:match("^([^%[{]+)(.*)$")
@@ -58,8 +60,9 @@ function resource.arn(operation, params)
     path = take_apart(spec.endpoint)
     paths[operation] = path
   end
-  local value = follow(params, path, 1)
-  return type(value) == "string" and value:sub(1, 4) == "arn:" and value or nil
+  local value
+  if type(path) == "string" then value = params[path] else value = follow(params, path, 1) end
+  return type(value) == "string" and value:find("arn:", 1, true) == 1 and value or nil
 end
 
 return resource

@@ -43,46 +43,18 @@ local function table_or_nil(value)
   return type(value) == "table" and value or nil
 end
 
---- The request id of an answer.
----@param answer table    { status=, head=, body= }
----@return string?
-function response.request_id(answer)
-  return core.header(answer.head, "x-amzn-requestid") or core.header(answer.head, "x-amz-request-id")
-end
-
 ---@param answer table
+---@param request_id string?
 ---@param message string
----@return nil
 ---@return dynamodb.Error
-local function unusable(answer, message)
-  return nil, errors.new {
+local function unusable(answer, request_id, message)
+  return errors.new {
     code = "ResponseError",
     message = message,
     status = answer.status,
-    request_id = response.request_id(answer),
+    request_id = request_id,
     sent = true,
   }
-end
-
---- The body as it was before the transfer: the CRC-32 is of the bytes on the wire, so it is checked before inflating.
----@param answer table
----@param limit integer    bytes that it may inflate to
----@return string? body
----@return dynamodb.Error?
-local function content(answer, limit)
-  local head, body = answer.head, answer.body
-  local crc = core.header(head, "x-amz-crc32")
-  if crc and (not crc:find("^%d+$") or tonumber(crc) ~= core.crc32(body)) then
-    return unusable(answer, "the body's CRC-32 is not the one that the service sent with it")
-  end
-  local encoding = (core.header(head, "content-encoding") or "identity"):lower()
-  if encoding == "gzip" then
-    local inflated, message = core.gunzip(body, limit)
-    if not inflated then return unusable(answer, "the body cannot be inflated: " .. message) end
-    return inflated
-  end
-  if encoding ~= "identity" and encoding ~= "" then return unusable(answer, "the body has an unknown encoding") end
-  return body
 end
 
 --- The failure that an answer with an error status tells of.
@@ -90,9 +62,10 @@ end
 --- Code: body `__type`, else `code` or `Code`, else the header `x-amzn-errortype`, else the status.
 ---@param answer table
 ---@param text string          the body, inflated
+---@param request_id string?
 ---@param options userdata?    core.options
 ---@return dynamodb.Error
-local function failure(answer, text, options)
+local function failure(answer, text, request_id, options)
   error_shape = error_shape or core.shape(model.error)
   local decoded = core.decode(error_shape, text, options)
   local body = decoded or {}
@@ -104,7 +77,7 @@ local function failure(answer, text, options)
     code = code,
     message = message or not decoded and text or "", -- a page that is not JSON: `errors.redact` cuts it
     status = answer.status,
-    request_id = response.request_id(answer),
+    request_id = request_id,
     item = table_or_nil(body.Item),
     reasons = cancellation_reasons(body.CancellationReasons),
     throttling = table_or_nil(body.ThrottlingReasons) or table_or_nil(body.throttlingReasons),
@@ -118,7 +91,7 @@ end
 ---@param limit integer    bytes that a compressed body may inflate to
 ---@return table?
 function response.wire_item(answer, limit)
-  local body = content(answer, limit)
+  local body = core.content(answer.head, answer.body, limit)
   local decoded = body and core.json_decode(body)
   return type(decoded) == "table" and table_or_nil(decoded.Item) or nil
 end
@@ -130,16 +103,20 @@ end
 ---@param limit integer        bytes that a compressed body may inflate to
 ---@return table? value        an empty body is an empty table where no item can be in the answer
 ---@return dynamodb.Error?
+---@return string? request_id
 function response.check(answer, shape, options, limit)
-  local body, err = content(answer, limit)
-  if not body then return nil, err end
-  if answer.status < 200 or answer.status >= 300 then return nil, failure(answer, body, options) end
+  local body, request_id, message = core.content(answer.head, answer.body, limit)
+  if not body then return nil, unusable(answer, request_id, message), request_id end
+  if answer.status < 200 or answer.status >= 300 then
+    return nil, failure(answer, body, request_id, options), request_id
+  end
   -- DynamoDB answers at least `{}`, AWS's protocol allows nothing where an operation has no output. Where items come
   -- back (also old ones, of writes), an empty body is a proxy's: a read would find nothing, a write would be done.
-  if shape and not body:find("%S") then return unusable(answer, "the body is empty") end
-  local value, message = core.decode(shape, body, options)
-  if not value then return unusable(answer, "the body cannot be read: " .. message) end
-  return value
+  if shape and body == "" then return nil, unusable(answer, request_id, "the body is empty"), request_id end
+  local value
+  value, message = core.decode(shape, body, options)
+  if not value then return nil, unusable(answer, request_id, "the body cannot be read: " .. message), request_id end
+  return value, nil, request_id
 end
 
 --- Checks an answer whose body is read elsewhere.
@@ -148,17 +125,18 @@ end
 ---@param limit integer        bytes that a compressed body may inflate to
 ---@return string? body
 ---@return dynamodb.Error?
+---@return string? request_id
 function response.text(answer, options, limit)
-  local body, err = content(answer, limit)
-  if not body then return nil, err end
+  local body, request_id, message = core.content(answer.head, answer.body, limit)
+  if not body then return nil, unusable(answer, request_id, message), request_id end
   if answer.status >= 200 and answer.status < 300 then
-    if not body:find("%S") then return unusable(answer, "the body is empty") end
-    return body
+    if not body:find("%S") then return nil, unusable(answer, request_id, "the body is empty"), request_id end
+    return body, nil, request_id
   end
-  err = failure(answer, body, options)
+  local err = failure(answer, body, request_id, options)
   local wait = core.header(answer.head, "x-amz-retry-after")
   if wait and wait:find("^%d+$") then err.retry_after = tonumber(wait) / 1000 end
-  return nil, err
+  return nil, err, request_id
 end
 
 return response

@@ -25,6 +25,7 @@ local function context_of(client, setting)
     setting = setting,
     endpoint = function(service) return config.endpoint(options, environment, service, profile) end,
     mfa_token = options.mfa_token,
+    shared_dict = options.shared_dict,
   }
 end
 
@@ -50,7 +51,8 @@ function setup.complete(client)
   client.transport.proxies = proxies
   local properties = profile and profile.properties or {}
   if properties.retry_mode or properties.max_attempts or properties.disable_clock_skew_correction then
-    client.retry = core.retry((config.retry(options, environment, profile)))
+    local settings = config.retry(options, environment, profile)
+    client.retry, client.is_adaptive = core.retry(settings), settings.mode == "adaptive"
   end
   if not client.provider and profile then
     client.provider = require("dynamodb.credentials.search").new(context_of(client, setting))

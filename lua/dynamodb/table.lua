@@ -9,6 +9,7 @@ local query = require "dynamodb.query"
 local repeat_safe = require "dynamodb.repeat_safe"
 local request = require "dynamodb.request"
 local schema = require "dynamodb.schema"
+local shared = require "dynamodb.nginx.shared"
 local stamps = require "dynamodb.stamps"
 local tables = require "dynamodb.admin.tables"
 local transaction = require "dynamodb.transaction"
@@ -333,6 +334,25 @@ end
 ---@return dynamodb.Error?  code WaitFailed or DeadlineExceeded, with `state`
 function table_methods:wait(what, options)
   return waiters.wait_for_table(self, what, options)
+end
+
+--- In nginx: the same table, its items read through a cache in a `lua_shared_dict`, which all workers share. Of
+--- requests for one item at the same time one is sent. Writes through what is returned (put, create, update, delete)
+--- are seen by its next `get` on this machine; what is written elsewhere is seen when `ttl` is over, or after
+--- `:forget(key)`.
+---
+--- ```lua no-run
+--- local users = db:table("users", { partition = "pk" }):cached { dict = "dynamodb", ttl = 10, stale = 300 }
+--- local user, err, meta = users:get { pk = "USER#1" }       -- meta.cache: "hit", "miss", "shared" or "stale"
+--- ```
+---@param options table    dict (the name of a lua_shared_dict), ttl (seconds for which an item is given out without
+---                        asking; 0.1 at least), stale (seconds more for which it is, when DynamoDB throttles, takes
+---                        too long or cannot be reached; 0), negative (seconds for which it is known that there is no
+---                        item; 0). Clients of different accounts need different dictionaries
+---@return dynamodb.Cache    with get, put, create, update, delete and forget
+function table_methods:cached(options)
+  if not shared.is_nginx() then usage.raise "cached: only nginx has shared dictionaries" end
+  return require("dynamodb.nginx.cache").new(self, options)
 end
 
 return { new = new }

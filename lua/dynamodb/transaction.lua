@@ -323,7 +323,7 @@ local function run(client, kind, f, options)
     attempts, waited = attempts + (told.attempts or 0), waited + (told.waited or 0)
     told.attempts, told.waited, told.runs = attempts, waited, runs
     if not err then
-      if policy then policy:outcome({ ok = true }, client:now()) end
+      if policy then policy:ended(nil, client:now()) end
       return answer, nil, meta, self
     end
     if retries == 0 or not is_conflict(err) then return nil, err, nil, self end
@@ -332,9 +332,9 @@ local function run(client, kind, f, options)
       return nil, err, nil, self
     end
     -- To the retry policy a conflict is a throttled attempt of a call whose attempts are runs.
-    policy = policy or client.retry:call { safe = true, deadline = deadline, max_attempts = retries + 1 }
-    local outcome = { status = 400, code = "ThrottlingException", sent = true }
-    local verdict, delay, reason = policy:outcome(outcome, client:now())
+    policy = policy or client.retry:begin(true, deadline, retries + 1)
+    local throttled = { status = 400, code = "ThrottlingException", sent = true }
+    local verdict, delay, reason = policy:ended(throttled, client:now())
     if verdict == "done" then
       err.stopped_by = reason
       return nil, err, nil, self

@@ -7,9 +7,10 @@ local usage = {}
 local own_source = debug.getinfo(1, "S").source
 local library = own_source:match("^(.*)[/\\]usage%.lua$")
 
+--- Is it a file of this library's?
 ---@param source string    as `debug.getinfo` gives it
 ---@return boolean
-local function is_ours(source)
+function usage.is_ours(source)
   if not library or source:sub(1, #library) ~= library then return false end
   local rest = source:sub(#library + 1)
   return rest == ".lua" or rest:find("^[/\\]") ~= nil
@@ -22,7 +23,7 @@ function usage.raise(message)
   local level = 2
   local info = debug.getinfo(level, "S")
   while info do
-    if info.what ~= "C" and not is_ours(info.source) then error(message, level) end
+    if info.what ~= "C" and not usage.is_ours(info.source) then error(message, level) end
     level = level + 1
     info = debug.getinfo(level, "S")
   end

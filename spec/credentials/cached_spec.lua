@@ -3,6 +3,7 @@ local cached = require "dynamodb.credentials.cached"
 local dynamodb = require "dynamodb"
 local fake = require "dynamodb.runtime.fake"
 local failure = require "dynamodb.credentials.failure"
+local vectors = require "spec.support.vectors"
 
 -- A provider whose answers are scripted: a lifetime in seconds, false (it fails), "final", or nil (it does not exist).
 -- The last one is repeated. Each takes `delay` seconds.
@@ -129,6 +130,27 @@ describe("a hundred tasks that need credentials at once", function()
     assert.equal(2, inner.calls)
   end)
 
+  it("are not told of an older failure by one whose time is over", function()
+    local provider, inner, runtime = new({ false, 3600 }, { delay = 0 })
+    key(provider, runtime)
+    inner.delay = 5
+    local hasty = runtime:spawn(function() return key(provider, runtime, runtime:now() + 1) end)
+    local patient = runtime:spawn(function() return key(provider, runtime, runtime:now() + 60) end)
+    runtime:join(hasty)
+    assert.same({ true, "AK3" }, { runtime:join(patient) })
+  end)
+
+  it("do not wait for one that was ended while it fetched", function()
+    local provider, inner, runtime = new({ 3600 }, { delay = 0 })
+    key(provider, runtime)
+    runtime:advance(3600 - 600)
+    inner.delay = 10
+    runtime:cancel(runtime:spawn(function() key(provider, runtime, runtime:now() + 30) end))
+    assert.equal("AK1", key(provider, runtime))
+    runtime:advance(30)
+    assert.equal("AK3", key(provider, runtime))
+  end)
+
   it("are not locked out by a source that raises", function()
     local provider, _, runtime = new { function() error "broken" end }
     assert.is_false(pcall(provider.get, provider, runtime))
@@ -182,8 +204,11 @@ describe("a source that fails", function()
     local provider, inner, runtime = new { 3600, "final", 3600 }
     key(provider, runtime)
     runtime:advance(3600 - 600)
-    assert.equal("log in again", key(provider, runtime))
-    assert.equal("log in again", key(provider, runtime))
+    local _, first = provider:get(runtime)
+    assert.equal("log in again", first.message)
+    first.operation = "GetItem" -- as its caller does
+    local _, second = provider:get(runtime)
+    assert.same({ "log in again", nil }, { second.message, second.operation })
     assert.equal(2, inner.calls)
     runtime:advance(3)
     assert.equal("AK3", key(provider, runtime))
@@ -202,6 +227,103 @@ describe("a program's credentials", function()
     assert.equal(2, inner.calls)
     runtime:advance(9)
     assert.equal("the source is down", key(provider, runtime))
+  end)
+
+  it("are none where they have expired already", function()
+    local provider, _, runtime = new({ -5 }, { is_plain = true })
+    assert.equal("the source gave credentials that have expired", key(provider, runtime))
+  end)
+end)
+
+describe("a function's credentials", function()
+  local function new_function(expires)
+    local calls, runtime = 0, fake.new()
+    local db = dynamodb.connect { region = "eu-west-1", runtime = runtime, credentials = function()
+      calls = calls + 1
+      local number = calls
+      runtime:sleep(1)
+      return { access_key_id = "AK" .. number, secret_access_key = "SK", expires = expires }
+    end }
+    return db.provider, runtime, function() return calls end
+  end
+
+  for name, expires in pairs { ["with an end"] = fake.new():time() + 3600, ["without an end"] = false } do
+    it(name .. " are asked for once by tasks that need them at once", function()
+      local provider, runtime, calls = new_function(expires or nil)
+      local tasks = {}
+      for i = 1, 100 do tasks[i] = runtime:spawn(function() return key(provider, runtime) end) end
+      for i = 1, 100 do assert.same({ true, "AK1" }, { runtime:join(tasks[i]) }) end
+      assert.equal(1, calls())
+    end)
+  end
+
+  it("are kept until ten seconds before their end", function()
+    local provider, runtime = new_function(fake.new():time() + 3600)
+    assert.equal("AK1", key(provider, runtime))
+    runtime:advance(3600 - 12)
+    assert.equal("AK1", key(provider, runtime))
+    runtime:advance(1)
+    assert.equal("AK2", key(provider, runtime))
+  end)
+
+  it("are asked for each time where it does not tell their end", function()
+    local provider, runtime = new_function()
+    for i = 1, 3 do assert.equal("AK" .. i, key(provider, runtime)) end
+  end)
+end)
+
+describe("credentials", function()
+  -- What AWS's cases begin with, by how long it still lives; each has lived for an hour then.
+  local LEFT = { valid = 1800, advisory = 600, mandatory = 30, expired = -30 }
+
+  local function begin(given)
+    local what
+    local inner = { calls = 0 }
+    function inner:get(runtime)
+      self.calls = self.calls + 1
+      if what.response == "error" then return failure "down" end
+      if what.response == "nonRecoverableError" then return failure("log in again", { is_final = true }) end
+      local lifetime = what.response == "staleCredentials" and 0 or what.lifetimeSeconds or 3600
+      return { access_key_id = what.key or "NEW", secret_access_key = "SK", expires = runtime:time() + lifetime }
+    end
+    local runtime = fake.new()
+    local pause = given.refreshBackoffSeconds or 450
+    local provider = cached.new(inner, function() return (pause - 300) / 300 end)
+    local left = LEFT[given.cachedCredentials]
+    if left then
+      what = { key = given.accessKeyId or "OLD" }
+      provider:get(runtime)
+      runtime:advance(3600 - left)
+    end
+    local old = given.accessKeyId or "OLD"
+    return provider, runtime, inner, old, function(step) what = step end
+  end
+
+  it("are kept and refreshed as AWS's cases say", function()
+    local cases = vectors.json "credentials/credential-refresh-tests.json"
+    if not cases then return pending "the public test vectors are not here" end
+    for _, case in ipairs(cases) do
+      local provider, runtime, inner, old, play = begin(case.given)
+      for _, step in ipairs(case.steps) do
+        play(step)
+        if step.type == "advanceTime" then
+          runtime:advance(step.seconds)
+        elseif step.type == "invalidate" then
+          provider:invalidate { access_key_id = step.rejectedAccessKeyId }
+        else
+          local calls, expected = inner.calls, step.expected
+          local served = key(provider, runtime)
+          assert.equal(({ cachedCredentials = old, newCredentials = "NEW", nonRecoverableError = "log in again",
+            noCredentialsError = "down" })[expected.result], served, case.documentation)
+          assert.equal(expected.sourceContacted, inner.calls > calls, case.documentation)
+          -- A window of one's own is an option of others.
+          if expected.advisoryWindowSeconds and not case.given.configuredAdvisoryWindowSeconds then
+            assert.equal(expected.advisoryWindowSeconds, provider.window, case.documentation)
+          end
+          if step.response == "nonRecoverableError" then runtime:advance(3) end -- for so long it is only told again
+        end
+      end
+    end
   end)
 end)
 

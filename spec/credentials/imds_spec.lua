@@ -95,6 +95,9 @@ describe("an instance's credentials", function()
     }
     assert.equal("AKMINE", found.access_key_id)
     assert.equal(2, #runtime.requests)
+    found = credentials.find { variables = { AWS_EC2_INSTANCE_PROFILE_NAME = "a+b=c,d@e.f-g_h/i" },
+      routes = routes { ["GET " .. EXTENDED .. "a+b=c,d@e.f-g_h%2Fi"] = { document "AKODD" } } }
+    assert.equal("AKODD", found.access_key_id)
     local _, err = credentials.find {
       variables = { HOME = "/h" }, files = { ["/h/.aws/config"] = "[default]\nec2_instance_profile_name =" },
       routes = routes(),

@@ -53,6 +53,12 @@ describe("credential_process", function()
       found.session_token, found.account_id, found.expires })
   end)
 
+  it("takes an end as the program date writes it", function()
+    local json = JSON:gsub("2199%-01%-01T00:00:00Z", "2199-01-01T01:00:00+0100")
+    local found = find(script("date", "echo '" .. json .. "'"))
+    assert.equal(7226582400, found.expires)
+  end)
+
   it("runs it without a shell, its words as quoted", function()
     local path = script("with blank", 'for word; do echo "<$word>"; done >&2; exit 1')
     local _, err = find(([["%s" $HOME 'a b' "c \"d\"" e\ f "" | a;b * `x` a'b'c]]):format(path))

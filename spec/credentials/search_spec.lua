@@ -37,6 +37,8 @@ describe("the search for credentials", function()
     local key, found = find({ HOME = "/h" }, files)
     assert.same({ "AKFILE", "T", "123456789012", 'profile "default"' },
       { key, found.session_token, found.account_id, found.source })
+    local _, old = find({ HOME = "/h" }, { ["/h/.aws/credentials"] = KEYS .. "aws_security_token = OLDNAME" })
+    assert.equal("OLDNAME", old.session_token)
   end)
 
   it("goes on after a profile that says nothing about credentials", function()
@@ -123,6 +125,12 @@ describe("a profile's way to its credentials", function()
     local profiles = { a = { role_arn = "r", source_profile = "b" }, b = keys, c = keys }
     assert.equal("static b, role a", (words({ profiles = profiles }, "a")))
     assert.equal("static c, role b", (words({ profiles = profiles }, "b")))
+    for name, value in pairs { credential_process = "p", sso_session = "s", login_session = "l",
+      web_identity_token_file = "t" } do
+      keys[name] = value
+      assert.equal("static b, role a", (words({ profiles = profiles }, "a")), name)
+      keys[name] = nil
+    end
   end)
 
   for name, case in pairs {
@@ -184,6 +192,8 @@ describe("credentials", function()
     assert.equal("secret_access_key is missing", static.problem { access_key_id = "AK" })
     assert.equal("session_token must be a string, not a number",
       static.problem { access_key_id = "AK", secret_access_key = "SK", session_token = 5 })
+    assert.equal("expires must be a number of seconds since 1970, not a string",
+      static.problem { access_key_id = "AK", secret_access_key = "SK", expires = "2026-11-22T22:05:03Z" })
     local problem = static.problem { access_key_id = "AK\r\nX: y", secret_access_key = "SK" }
     assert.equal("access_key_id has a line break or another control character", problem)
   end)

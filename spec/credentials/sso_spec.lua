@@ -152,6 +152,15 @@ describe("SSO", function()
     end)
   end
 
+  it("does not send anybody to log in because the token could not be refreshed a moment ago", function()
+    local provider, runtime = client(CONFIG, token "2023-11-14T22:00:00Z", { [OIDC] = { { status = 503 } } })
+    local _, err = provider:get(runtime)
+    assert.matches("could not be refreshed: HTTP 503", err.message, 1, true)
+    _, err = provider:get(runtime)
+    assert.matches("another one was asked for in vain less than 30 s ago", err.message, 1, true)
+    assert.is_nil(err.is_final)
+  end)
+
   it("does not send anybody to log in because a server is down", function()
     local _, err = find(CONFIG, token "2023-11-15T06:00:00Z", { [PORTAL] = { { status = 503 } } })
     assert.is_nil(err.is_final)

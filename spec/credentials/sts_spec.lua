@@ -41,6 +41,31 @@ end
 describe("a role's credentials", function()
   after_each(credentials.leave)
 
+  for name, case in pairs {
+    ["are asked for again by the right time where the clock is wrong"] = { "", 2, nil },
+    ["are not, where that is switched off"] = { "disable_clock_skew_correction = true\n", 1, "SignatureDoesNotMatch" },
+  } do
+    it(name, function()
+      local late = refusal(403, "SignatureDoesNotMatch", "Signature expired")
+      late.headers = { Date = "Tue, 14 Nov 2023 23:13:20 GMT" } -- an hour later than it is here
+      local found, err, runtime = find("[default]\n" .. ROLE .. "source_profile = default\n" .. KEYS .. case[1],
+        { routes = { [STS] = { late, answer() } } })
+      assert.equal(case[2], #runtime.requests)
+      if case[3] then return assert.matches(case[3], err.message, 1, true) end
+      assert.equal("AKROLE", found.access_key_id)
+      assert.equal("20231114T221320Z", credentials.header(runtime.requests[1], "x-amz-date"))
+      assert.equal("20231114T231320Z", credentials.header(runtime.requests[2], "x-amz-date"))
+    end)
+  end
+
+  it("that do not come in time leave no doubt whether a write was applied", function()
+    local db = credentials.client { variables = { HOME = "/h" }, options = { timeout = 5 },
+      files = { ["/h/.aws/config"] = "[default]\n" .. ROLE .. "source_profile = default\n" .. KEYS },
+      routes = { [STS] = { { delay = 9 } } } }
+    local _, err = db:table("t", { partition = "pk" }):update({ pk = "a" }, { add = { n = 1 } })
+    assert.same({ "DeadlineExceeded", false, false }, { err.code, err.sent, err.ambiguous })
+  end)
+
   it("come with account and end, and their source is told whole", function()
     local found, _, runtime = find("[default]\n" .. ROLE .. "source_profile = base\n[profile base]\n" .. KEYS)
     assert.same({ "AKROLE", "a&b<c+", "TOKEN", "123456789012", 1700006400 }, { found.access_key_id,

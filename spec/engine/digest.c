@@ -24,7 +24,7 @@ static void hashes (Digest *d) {
 }
 
 /* RFC 4231, cases 1, 2, 6 and 7. */
-static void signs_with_keys_of_any_length (const Digest *d) {
+static void signs_with_keys_of_any_length (Digest *d) {
   unsigned char out[DIGEST_SIZE], key[131];
   Hmac h;
   CHECK(hmac_open(&h, d));
@@ -87,7 +87,7 @@ int main (void) {
   Digest d;
   char secret[] = "secret";
   CHECK(digest_mismatch() == NULL);
-  CHECK(digest_open(&d));
+  digest_open(&d);
   hashes(&d);
   signs_with_keys_of_any_length(&d);
   hashes_names();

@@ -76,7 +76,7 @@ static void test_tampering (void) {
 }
 
 int main (void) {
-  CHECK(digest_open(&digest));
+  digest_open(&digest);
   test_round_trip();
   test_keys();
   test_boundary();

@@ -141,7 +141,7 @@ static void joins_headers_of_one_name_in_their_order (void) {
 }
 
 int main (void) {
-  CHECK(digest_open(&digest));
+  digest_open(&digest);
   writes_dates();
   signs_the_documented_example();
   signs_prepared_headers_alike();

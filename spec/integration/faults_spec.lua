@@ -148,7 +148,7 @@ describe("Through the fault proxy", function()
       assert.is_true(counts.faults > 0)
       for what, times in pairs(counts) do total[what] = total[what] + times end
     end
-    if not ASAN then
+    if SEEDS >= 5 then -- with fewer, chance may leave one out
       for what in pairs(BULK) do assert.is_true(total[what] > 0, what) end
       assert.is_true(total.faults >= 40 * SEEDS, total.faults)
     end

@@ -227,41 +227,60 @@ describe("in an nginx worker, memory, connections and descriptors", function()
     return tonumber(process.read(("/proc/%d/status"):format(pid)):match "VmRSS:%s+(%d+)") -- KB
   end
 
-  it("stay what they are over 50,000 requests", function()
-    local requests = SCALE >= 10 and 1000000 or 50000
-    local canned = nginx.start { server = [[
-      keepalive_requests 1000000000;
-      location / { default_type application/x-amz-json-1.0; return 200 '{"Item":{"pk":{"S":"a"},"name":{"S":"Ada"}}}'; }
-    ]] }
-    local self = nginx.start { http = CLIENT:format(endpoint_of(canned)), server = [[
-      keepalive_requests 1000000000;
-      location /get { content_by_lua_block {
-        local name = assert(users:get { pk = "a" }).name
-        ngx.header.content_length = #name
-        ngx.print(name)
-      } }
-      location /memory { content_by_lua_block {
-        collectgarbage() collectgarbage()
-        ngx.say(collectgarbage "count")
-      } }
-    ]] }
-    finally(function()
-      self:stop()
-      canned:stop()
+  -- How often each path is asked for.
+  local paths = { ["/get"] = SCALE >= 10 and 1000000 or 50000, ["/cached"] = SCALE >= 10 and 1000000 or 20000 }
+
+  local CANNED = [[
+    keepalive_requests 1000000000;
+    location / { default_type application/x-amz-json-1.0; return 200 '{"Item":{"pk":{"S":"a"},"name":{"S":"Ada"}}}'; }
+  ]]
+  local GATEWAY = [[
+    keepalive_requests 1000000000;
+    location /get { content_by_lua_block { tell(assert(users:get { pk = "a" })) } }
+    location /cached { content_by_lua_block {
+      cached = cached or users:cached { dict = "items", ttl = 0.1, stale = 1 }
+      count = (count or 0) + 1
+      local key = { pk = tostring(count % 500) }
+      if count % 100 == 0 then assert(cached:update(key, { set = { name = "Ada" } })) end
+      tell(assert(cached:get(key)))
+    } }
+    location /memory { content_by_lua_block {
+      collectgarbage() collectgarbage()
+      ngx.say(collectgarbage "count")
+    } }
+  ]]
+  local TELL = [[
+    lua_shared_dict items 500k;
+    init_worker_by_lua_block {
+      function tell(item)
+        ngx.header.content_length = #item.name
+        ngx.print(item.name)
+      end
+    }
+  ]]
+
+  for path, requests in pairs(paths) do
+    it(("stay what they are over %d requests for %s"):format(requests, path), function()
+      local canned = nginx.start { server = CANNED }
+      local self = nginx.start { http = CLIENT:format(endpoint_of(canned)) .. TELL, server = GATEWAY }
+      finally(function()
+        self:stop()
+        canned:stop()
+      end)
+      local function measure()
+        local _, lua = self:get "/memory"
+        return { lua = tonumber(lua), resident = resident(self.pid), descriptors = descriptors(self.pid) }
+      end
+      ask_many(self, path, requests / 10)
+      local before = measure()
+      ask_many(self, path, requests - requests / 10)
+      local after = measure()
+      assert.equal(before.descriptors, after.descriptors)
+      assert.is_true(after.lua < before.lua + 100, ("%.0f KB of Lua's, then %.0f"):format(before.lua, after.lua))
+      assert.is_true(after.resident < before.resident + 2048,
+        ("%d KB resident, then %d"):format(before.resident, after.resident))
     end)
-    local function measure()
-      local _, lua = self:get "/memory"
-      return { lua = tonumber(lua), resident = resident(self.pid), descriptors = descriptors(self.pid) }
-    end
-    ask_many(self, "/get", requests / 10)
-    local before = measure()
-    ask_many(self, "/get", requests - requests / 10)
-    local after = measure()
-    assert.equal(before.descriptors, after.descriptors)
-    assert.is_true(after.lua < before.lua + 100, ("%.0f KB of Lua's, then %.0f"):format(before.lua, after.lua))
-    assert.is_true(after.resident < before.resident + 2048,
-      ("%d KB resident, then %d"):format(before.resident, after.resident))
-  end)
+  end
 end)
 
 describe("in nginx's phase", function()

@@ -86,8 +86,18 @@ function Connection:read_request()
     end
   until head_end
   local head = self:take(head_end)
-  local length = tonumber(head:lower():match "\r\ncontent%-length:%s*(%d+)") or 0
-  while self.buffered < length do
+  local length, chunked = head:lower():match "\r\ncontent%-length:%s*(%d+)", head:find "\r\nTransfer%-Encoding: chunked"
+  length = tonumber(length) or 0
+  -- A chunked body is taken as it is, trailers and all.
+  local function is_whole()
+    if not chunked then return self.buffered >= length end
+    local input = "\r\n" .. self:input()
+    local zero = input:find("\r\n0\r\n", 1, true)
+    local last = zero and select(2, input:find("\r\n\r\n", zero + 3, true))
+    length = last and last - 2
+    return last ~= nil
+  end
+  while not is_whole() do
     if not self:fill() then
       record { kind = "fragment", connection = self.number, bytes = head, size = self.buffered }
       return false

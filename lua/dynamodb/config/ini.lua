@@ -59,6 +59,12 @@ local function open_section(reader, line)
   reader.section = sections[name]
 end
 
+---@param line string
+---@return string
+local function uncommented(line)
+  return (line:gsub("[ \t][#;].*$", ""))
+end
+
 --- "name = value"; the name in lower case.
 ---@param line string
 ---@param what string    for the message: "property" or "sub-property"
@@ -77,8 +83,7 @@ end
 ---@return string? message
 local function add_property(reader, line)
   if not reader.section then return "Expected a profile definition" end
-  line = line:gsub("[ \t][#;].*$", "")
-  local name, value = split(line, "property")
+  local name, value = split(uncommented(line), "property")
   if not name then return value end
   reader.property, reader.nested = name, value == ""
   if name:find(NAME) then reader.section[name] = value end
@@ -93,7 +98,7 @@ local function continue_property(reader, line)
   local property = reader.property
   if not property then return "Expected a property definition, found continuation" end
   line = trim(line)
-  if reader.nested then
+  if reader.nested and not line:find("^[#;]") then
     local name, message = split(line, "sub-property")
     if not name then return message end
   end
@@ -135,8 +140,8 @@ end
 function ini.properties(text)
   local properties = {}
   for line in text:gmatch("[^\n]+") do
-    local name, value = split(line, "sub-property")
-    if name then properties[name] = value end
+    local name, value = split(uncommented(line), "sub-property")
+    if name and not name:find("^[#;]") then properties[name] = value end
   end
   return properties
 end

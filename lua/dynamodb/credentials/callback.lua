@@ -2,7 +2,7 @@
 local errors = require "dynamodb.error"
 local static = require "dynamodb.credentials.static"
 
-local callback_methods = {}
+local callback_methods = { is_plain = true, is_momentary = true, place = "the credentials function" }
 local callback_mt = { __name = "dynamodb.credentials.callback", __index = callback_methods }
 
 ---@param f fun(runtime: table, deadline: number?): table?, any    credentials, or nil and what went wrong
@@ -18,7 +18,7 @@ local function failure(message)
   return nil, errors.new { code = "CredentialsError", message = "the credentials function " .. message }
 end
 
---- Asks the function, every time: it knows best how long its answer holds.
+--- Asks the function.
 ---@param runtime table
 ---@param deadline number?    on the runtime's clock
 ---@return dynamodb.Credentials?
@@ -32,12 +32,6 @@ function callback_methods:get(runtime, deadline)
   message = static.problem(given)
   if message then return failure("gave unusable ones: " .. message) end
   return static.copy(given, "the credentials function")
-end
-
---- The service refuses what the function gave: it is asked again anyway.
----@return boolean
-function callback_methods.invalidate()
-  return true
 end
 
 return { new = new }

@@ -19,7 +19,9 @@ end
 ---@return number?    seconds since 1970
 function document.time(value)
   if type(value) == "number" then return value / 1000 end
-  if type(value) == "string" then value = value:gsub("UTC$", "Z") end -- as older releases of the CLI wrote
+  if type(value) == "string" then
+    value = value:gsub("UTC$", "Z"):gsub("([+-]%d%d)(%d%d)$", "%1:%2") -- older releases of the CLI; date +%FT%T%z
+  end
   return (time.parse(value))
 end
 

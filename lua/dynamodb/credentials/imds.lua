@@ -92,7 +92,7 @@ local function role_of(self, runtime, deadline)
   local configured = self.context.setting "ec2_instance_profile_name"
   local properties = self.context.profile.properties
   if not configured and properties and properties.ec2_instance_profile_name then
-    return failure("EC2 instance metadata: ec2_instance_profile_name is blank", { is_blank = true })
+    return failure("EC2 instance metadata: ec2_instance_profile_name is blank")
   end
   if configured then return configured.value end
   if self.role then return self.role end
@@ -112,6 +112,13 @@ local function role_of(self, runtime, deadline)
   end
 end
 
+--- A role's name in a path. What such a name may have beside letters and digits is left as it is: so all SDKs send it.
+---@param role string
+---@return string
+local function escaped(role)
+  return (role:gsub("[^+=,@]+", http.escape))
+end
+
 --- The document with the credentials.
 ---@return dynamodb.Response?    nil alone if the instance has no role
 ---@return dynamodb.Error?
@@ -121,7 +128,7 @@ local function fetch(self, runtime, deadline)
     if not role then return nil, err end
     for _, path in ipairs(self.path and { self.path } or { EXTENDED, PLAIN }) do
       local answer
-      answer, err = read(self, runtime, path .. http.escape(role), deadline)
+      answer, err = read(self, runtime, path .. escaped(role), deadline)
       if not answer or answer.status ~= 404 then return answer, err end
     end
     -- The instance has another role now; or, the second time, it is told elsewhere.

@@ -17,10 +17,17 @@ local function given(properties, name)
   return value ~= "" and value or nil
 end
 
+local KEYS = { "aws_access_key_id", "aws_secret_access_key" }
+
+--- How many keys of the pair there are.
 ---@param properties table<string, string>
----@return boolean
-local function has_keys(properties)
-  return given(properties, "aws_access_key_id") ~= nil or given(properties, "aws_secret_access_key") ~= nil
+---@return integer
+local function count_keys(properties)
+  local count = 0
+  for _, key in ipairs(KEYS) do
+    if given(properties, key) then count = count + 1 end
+  end
+  return count
 end
 
 --- Does the profile say that another one's credentials are to assume a role?
@@ -58,11 +65,14 @@ end
 ---@param shared dynamodb.SharedConfig
 ---@param name string
 ---@param properties table<string, string>
+---@param is_source boolean              of a role: then the profile's own keys go before everything else
 ---@return dynamodb.credentials.Step?    nil alone if the profile has none
 ---@return string? message
-local function base_step(shared, name, properties)
+local function base_step(shared, name, properties, is_source)
   local step = { profile = name, properties = properties }
-  if given(properties, "web_identity_token_file") then
+  if is_source and count_keys(properties) == #KEYS then
+    step.kind = "static"
+  elseif given(properties, "web_identity_token_file") then
     if not given(properties, "role_arn") then
       return nil, "`web_identity_token_file` was specified but `role_arn` was missing"
     end
@@ -74,8 +84,8 @@ local function base_step(shared, name, properties)
     step.kind = "login"
   elseif given(properties, "credential_process") then
     step.kind = "process"
-  elseif has_keys(properties) then
-    for _, key in ipairs { "aws_access_key_id", "aws_secret_access_key" } do
+  elseif count_keys(properties) > 0 then
+    for _, key in ipairs(KEYS) do
       if not given(properties, key) then return nil, "profile missing " .. key end
     end
     step.kind = "static"
@@ -114,7 +124,7 @@ local function source_of(name, properties)
   if place and not SOURCES[place] then
     return nil, nil, ("credential_source is %q, not Environment, Ec2InstanceMetadata or EcsContainer"):format(place)
   end
-  if next_profile == name and not has_keys(properties) then
+  if next_profile == name and count_keys(properties) == 0 then
     return nil, nil, "profile formed an infinite loop: it is its own source and has no keys"
   end
   return next_profile, place
@@ -139,9 +149,9 @@ function profile.steps(shared, chosen)
     end
     if seen[name] then return wrong "profile formed an infinite loop" end
     seen[name] = true
-    -- As a source, a profile is first of all its own keys.
-    if #roles > 0 and has_keys(properties) or not is_role(properties) then
-      local base, message = base_step(shared, name, properties)
+    local is_source = #roles > 0
+    if is_source and count_keys(properties) > 0 or not is_role(properties) then
+      local base, message = base_step(shared, name, properties, is_source)
       if message then return wrong(message) end
       if base then return in_order(roles, base) end
       if #roles == 0 then return nil end

@@ -36,7 +36,7 @@ function builders.static(step, place)
   local given = {
     access_key_id = properties.aws_access_key_id,
     secret_access_key = properties.aws_secret_access_key,
-    session_token = some(properties.aws_session_token),
+    session_token = some(properties.aws_session_token) or some(properties.aws_security_token), -- its old name
     account_id = some(properties.aws_account_id),
   }
   local message = static.problem(given)
@@ -166,7 +166,9 @@ local function new(context)
   providers[#providers + 1] = profile_provider(context, false)
   providers[#providers + 1] = container.new(context)
   providers[#providers + 1] = imds.new(context)
-  return cached.new(chain.new(providers))
+  local provider = chain.new(providers)
+  if context.shared_dict then provider = require("dynamodb.nginx.credentials").new(provider, context) end
+  return cached.new(provider)
 end
 
 return { new = new, build = build }

@@ -16,6 +16,7 @@ local service = {
 ---@field setting fun(name: string): dynamodb.Setting?
 ---@field endpoint fun(service: string): dynamodb.Setting?    as configured
 ---@field mfa_token? fun(serial: string): string?             of the program's
+---@field shared_dict string?                                 in nginx, where its workers share credentials
 
 --- The URL of a service in a region.
 ---@param context dynamodb.credentials.Context

@@ -103,15 +103,20 @@ local function bearer(self, runtime, deadline)
   end
   local may_ask = not self.asked_at or runtime:now() - self.asked_at >= REFRESH_PAUSE
   if expires - now > REFRESH_WINDOW then return token.accessToken end
-  local err
-  if is_refreshable(self, token, now) and may_ask then
+  local can_ask, err = is_refreshable(self, token, now), nil
+  if can_ask and may_ask then
     self.asked_at = runtime:now()
     local fresh
     fresh, err = refresh(self, runtime, token, deadline)
     if fresh then return fresh.accessToken end
+    self.is_refused = err.is_final
   end
   if expires > now then return token.accessToken end
   if err then return nil, err end
+  if can_ask and not self.is_refused then
+    return failure(("%s: the SSO token has expired, and another one was asked for in vain less than %d s ago")
+      :format(self.place, REFRESH_PAUSE))
+  end
   return logged_out(self, "the SSO session has expired or is otherwise invalid")
 end
 

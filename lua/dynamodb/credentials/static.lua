@@ -36,6 +36,9 @@ local function problem(given)
       if value:find("^ ") or value:find(" $") then return name .. " has a blank at its beginning or end" end
     end
   end
+  if given.expires ~= nil and type(given.expires) ~= "number" then
+    return ("expires must be a number of seconds since 1970, not a %s"):format(type(given.expires))
+  end
 end
 
 ---@param given dynamodb.Credentials

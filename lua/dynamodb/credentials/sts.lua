@@ -72,6 +72,35 @@ local function headers_of(url, body, region, credentials, time)
   return headers
 end
 
+--- Sends a request; once more, signed for the right time, when the answer shows that this machine's clock is wrong.
+---@param context dynamodb.credentials.Context
+---@param runtime table
+---@param url dynamodb.Url
+---@param body string
+---@param credentials dynamodb.Credentials?    to sign with
+---@param deadline number?
+---@return dynamodb.Response?
+---@return dynamodb.Error?
+local function exchange(context, runtime, url, body, credentials, deadline)
+  local region = url.host == "sts.amazonaws.com" and "us-east-1" or context.region.value
+  local disabled = context.setting "disable_clock_skew_correction"
+  local policy = core.retry({ clock_skew = not (disabled and disabled.value) }):call { safe = true, max_attempts = 2 }
+  while true do
+    local sent_at = runtime:time()
+    local answer, err = http.send(runtime, {
+      method = "POST", url = url, body = body, is_temporary = is_temporary, timeout = service.TIMEOUT,
+      headers = headers_of(url, body, region, credentials, policy:signing_time(sent_at)),
+    }, deadline)
+    local code = answer and answer.status ~= 200 and element(answer.body, "Code")
+    if not credentials or not code or core.classify(answer.status, code) ~= "clock_skew" then return answer, err end
+    local verdict = policy:outcome({
+      ok = false, status = answer.status, code = code, date = core.header(answer.head, "date"),
+      age = core.header(answer.head, "age"), sent_at = sent_at, received_at = runtime:time(),
+    }, runtime:now())
+    if verdict == "done" then return answer end
+  end
+end
+
 --- Calls one of the operations that give credentials.
 ---@param context dynamodb.credentials.Context
 ---@param runtime table
@@ -80,17 +109,11 @@ end
 ---@return dynamodb.Credentials?
 ---@return dynamodb.Error?
 function sts.call(context, runtime, request, deadline)
-  local region = context.region and context.region.value
-  local url, message = service.url(context, "sts", region)
+  local url, message = service.url(context, "sts", context.region and context.region.value)
   if not url then return failure(("%s of STS: %s"):format(request.operation, message)) end
-  local signing_region = url.host == "sts.amazonaws.com" and "us-east-1" or region
   local form = { { "Action", request.operation }, { "Version", "2011-06-15" } }
   for _, pair in ipairs(request.parameters) do form[#form + 1] = pair end
-  local body = http.form(form)
-  local answer, err = http.send(runtime, {
-    method = "POST", url = url, body = body, is_temporary = is_temporary, timeout = service.TIMEOUT,
-    headers = headers_of(url, body, signing_region, request.credentials, runtime:time()),
-  }, deadline)
+  local answer, err = exchange(context, runtime, url, http.form(form), request.credentials, deadline)
   if not answer then
     if http.is_late(err, runtime, deadline) then return nil, err end
     return failure(("%s of STS: %s: %s"):format(request.operation, err.code, err.message))

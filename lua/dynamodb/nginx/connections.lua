@@ -35,7 +35,7 @@ local connections_mt = { __name = "dynamodb.nginx.connections", __index = connec
 local function new(options)
   return setmetatable({
     connect_timeout = options.connect_timeout,
-    idle_timeout = options.idle_timeout,
+    idle = milliseconds(options.idle_timeout),
     verify = options.verify,
     ca_bundle = options.ca_bundle,
     peers = {},
@@ -81,10 +81,10 @@ local function new_peer(self, request, key)
 end
 
 --- From time to time connections get another pool's name, under which none is found that is older.
-local function renew(self, peer)
+local function renew(self, peer, monotonic)
   -- Workers do so at different times: a whole fleet need not connect anew at once.
   local shift = ngx.worker.pid() % MAX_AGE
-  local epoch = math.floor((now() + shift) / MAX_AGE)
+  local epoch = math.floor((monotonic + shift) / MAX_AGE)
   peer.expires = (epoch + 1) * MAX_AGE - shift
   peer.generation = self.generation
   peer.options = {
@@ -95,8 +95,9 @@ end
 
 --- Who a request is for.
 ---@param request dynamodb.Request
+---@param monotonic number    what its clock says
 ---@return dynamodb.nginx.Peer
-function connections_methods:peer(request)
+function connections_methods:peer(request, monotonic)
   local host, port, scheme = request.host, request.port, request.scheme
   local peer = self.last -- mostly it is the one of before
   if not peer or peer.host ~= host or peer.given_port ~= port or peer.given_scheme ~= scheme then
@@ -104,7 +105,9 @@ function connections_methods:peer(request)
     peer = self.peers[key] or new_peer(self, request, key)
     self.last = peer
   end
-  if peer.generation ~= self.generation or now() >= peer.expires then renew(self, peer) end
+  if peer.generation ~= self.generation or monotonic >= peer.expires then
+    renew(self, peer, monotonic)
+  end
   return peer
 end
 
@@ -207,7 +210,7 @@ local function open(self, peer, deadline, options)
     if code then return failure(code, message) end
   end
   local seconds, by_deadline = patience(deadline, self.connect_timeout)
-  local stop, idle = now() + seconds, milliseconds(self.idle_timeout)
+  local stop, idle = now() + seconds, self.idle
   local sock = tcp()
   sock:settimeouts(milliseconds(seconds), idle, idle)
   local ok, problem = connect(sock, peer, seconds, options)
@@ -231,7 +234,7 @@ end
 ---@return boolean|dynamodb.Error   is it one that has rested?
 function connections_methods:take(peer, deadline)
   local sock = tcp()
-  local idle = milliseconds(self.idle_timeout)
+  local idle = self.idle
   sock:settimeouts(idle, idle, idle)
   -- Without a host, connect gives a connection of the pool or fails at once: nothing is resolved or waited for.
   if sock:connect("", peer.port, peer.options) then return sock, true end

@@ -11,6 +11,9 @@ local MAY_WAIT = {
 
 local phase = {}
 
+---@return boolean
+function phase.may_wait() return MAY_WAIT[get_phase()] or false end
+
 --- Raises where cosockets are not allowed.
 function phase.check()
   local name = get_phase()

@@ -3,6 +3,7 @@
 local clock = require "dynamodb.nginx.clock"
 local connections = require "dynamodb.nginx.connections"
 local core = require "dynamodb.core"
+local errand = require "dynamodb.nginx.errand"
 local errors = require "dynamodb.error"
 local phase = require "dynamodb.nginx.phase"
 local proxy = require "dynamodb.runtime.proxy"
@@ -34,8 +35,8 @@ local function timed_out(by_deadline)
 end
 
 --- Connections from before a jump between the two clocks are dead at the other end: they are not used again.
-local function watch_clocks(self)
-  local offset = time() - now()
+local function watch_clocks(self, monotonic)
+  local offset = time() - monotonic
   if math.abs(offset - self.offset) > JUMP then self.connections:retire() end
   self.offset = offset
 end
@@ -67,10 +68,10 @@ end
 ---@return true?
 ---@return dynamodb.Error?
 ---@return boolean? dead    the connection broke
-local function transmit(self, sock, job)
-  local by_deadline = set_patience(self, sock, job.deadline)
-  local ok, problem = sock:send(job.head)
-  if ok and #job.body > PIECE then ok, problem, by_deadline = upload(sock, job.body, job.deadline) end
+local function transmit(self, sock, head, body, deadline)
+  local by_deadline = set_patience(self, sock, deadline)
+  local ok, problem = sock:send(head)
+  if ok and #body > PIECE then ok, problem, by_deadline = upload(sock, body, deadline) end
   if ok then return true end
   if problem == "timeout" then return timed_out(by_deadline) end
   local _, err = failure("ConnectionError", "the connection broke while the request was sent: " .. problem, true)
@@ -92,29 +93,27 @@ local function keep_reader(self, reader)
 end
 
 --- Reads the response.
+---@param begun boolean    have bytes of it come?
 ---@return dynamodb.Response?
 ---@return dynamodb.Error|boolean|nil    of a response: may the connection be used again?
 ---@return boolean? dead                 the connection broke before a byte of it had come
-local function receive(self, sock, job)
-  local reader = table.remove(self.readers) or core.http(self.max_response)
-  local begun = false
+local function receive(self, sock, reader, no_body, deadline, begun)
+  local by_deadline = set_patience(self, sock, deadline)
   local status, head, body, keep
-  repeat
-    local by_deadline = set_patience(self, sock, job.deadline)
-    local bytes, problem = sock:receiveany(PIECE)
-    if bytes then
-      begun = true
-      status, head, body, keep = reader:feed(bytes, job.no_body)
-    elseif problem == "timeout" then
-      return timed_out(by_deadline) -- the reader, in the middle of something, is left
-    elseif not begun then
-      keep_reader(self, reader)
-      local _, err = failure("ConnectionError", "the connection broke before an answer came: " .. problem, true)
-      return nil, err, true
-    else
-      status, head, body = finish(reader, problem)
-    end
-  until head
+  local bytes, problem = sock:receiveany(PIECE)
+  if bytes then
+    status, head, body, keep = reader:feed(bytes, no_body)
+    -- No loop: mostly it would be left at once, and LuaJIT compiles nothing around such a one.
+    if not head then return receive(self, sock, reader, no_body, deadline, true) end
+  elseif problem == "timeout" then
+    return timed_out(by_deadline) -- the reader, in the middle of something, is left
+  elseif not begun then
+    keep_reader(self, reader)
+    local _, err = failure("ConnectionError", "the connection broke before an answer came: " .. problem, true)
+    return nil, err, true
+  else
+    status, head, body = finish(reader, problem)
+  end
   keep_reader(self, reader)
   if not status then return failure("ResponseError", head, true) end
   return { status = status, head = head, body = body }, keep
@@ -124,11 +123,12 @@ end
 ---@return dynamodb.Response?
 ---@return dynamodb.Error?
 ---@return boolean? dead
-local function exchange(self, sock, job, may_rest)
-  local ok, err, dead = transmit(self, sock, job)
+local function exchange(self, sock, head, body, no_body, deadline, may_rest)
+  local ok, err, dead = transmit(self, sock, head, body, deadline)
   local response, keep
   if ok then
-    response, keep, dead = receive(self, sock, job)
+    local reader = table.remove(self.readers) or core.http(self.max_response)
+    response, keep, dead = receive(self, sock, reader, no_body, deadline, false)
     if not response then err = keep end
   end
   if response and keep and may_rest then
@@ -148,21 +148,22 @@ end
 function runtime_methods:send(request, deadline)
   if self.closed then usage.raise("the runtime is closed") end
   phase.check()
-  local peer = self.connections:peer(request)
+  local begun = now()
+  watch_clocks(self, begun)
+  local peer = self.connections:peer(request, begun)
   local method, body = request.method or "POST", request.body or ""
-  local ok, head = pcall(core.http_request, method, request.path or "/", request.head or "", body, #body <= PIECE)
-  if not ok then usage.raise(head) end
-  if deadline and now() >= deadline then
+  local head, wrong = core.http_request(method, request.path or "/", request.head or "", body, #body <= PIECE)
+  if not head then usage.raise(wrong) end
+  if deadline and begun >= deadline then
     return failure("DeadlineExceeded", "the deadline passed before the request began", false)
   end
   if self.proxies and not request.is_direct and proxy.choose(self.proxies, peer.scheme, request.host, peer.port) then
     return failure("ConfigurationError", NO_PROXY:format(request.host), false)
   end
-  watch_clocks(self)
-  local job = { head = head, body = body, no_body = method == "HEAD", deadline = deadline }
+  local no_body = method == "HEAD"
   local sock, reused = self.connections:take(peer, deadline)
   if not sock then return nil, reused end
-  local response, err, dead = exchange(self, sock, job, true)
+  local response, err, dead = exchange(self, sock, head, body, no_body, deadline, true)
   -- A connection that has rested may have ended meanwhile. Whether the request was read before that is not known.
   if not (dead and reused and request.repeat_safe) then return response, err end
   sock, err = self.connections:fresh(peer, deadline)
@@ -170,7 +171,7 @@ function runtime_methods:send(request, deadline)
     err.sent = true -- the first time
     return nil, err
   end
-  response, err = exchange(self, sock, job, false)
+  response, err = exchange(self, sock, head, body, no_body, deadline, false)
   return response, err
 end
 
@@ -197,6 +198,11 @@ function runtime_methods.join(_, task) return tasks.join(task) end
 --- Waits until the first of several tasks has ended.
 ---@param list dynamodb.Task[]
 function runtime_methods.join_any(_, list) tasks.join_any(list) end
+
+--- Begins something that goes on when the request has ended in which it began.
+---@param f function
+---@return dynamodb.nginx.Errand?    nil: that is impossible at this moment
+function runtime_methods.apart(_, f) return errand.begin(f) end
 
 --- A lock between all tasks of the worker.
 ---@return dynamodb.Lock

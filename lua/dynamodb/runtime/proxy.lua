@@ -87,7 +87,7 @@ local function matches(entry, host, port)
   if address then
     return is_in(address, entry) or url.address(entry) == address or url.address("[" .. entry .. "]") == address
   end
-  entry = entry:gsub("^%*?%.", "")
+  entry = entry:gsub("^%*?%.", ""):gsub("%.$", "")
   host = host:gsub("%.$", "")
   return host == entry or host:sub(-#entry - 1) == "." .. entry
 end

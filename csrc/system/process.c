@@ -1,0 +1,126 @@
+/*
+** The process for dynamodb.system: its environment, clocks and signals, and workers that it forks.
+*/
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../curl/clock.h"
+#include "bind.h"
+#include "signals.h"
+
+/* system.setenv(name, value?) */
+static int system_setenv (lua_State *L) {
+  const char *name = luaL_checkstring(L, 1), *value = luaL_optstring(L, 2, NULL);
+  if ((value ? setenv(name, value, 1) : unsetenv(name)) != 0) return luaL_error(L, "setenv: %s", strerror(errno));
+  return 0;
+}
+
+/* system.write(fd, bytes) -> true | nil, message: all of them, past every buffer */
+static int system_write (lua_State *L) {
+  size_t len;
+  int fd = (int)luaL_checkinteger(L, 1);
+  const char *bytes = luaL_checklstring(L, 2, &len);
+  while (len) {
+    ssize_t n = write(fd, bytes, len);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return system_failure(L, strerror(errno));
+    bytes += n;
+    len -= (size_t)n;
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* system.now() -> seconds on the monotonic clock */
+static int system_now (lua_State *L) {
+  lua_pushnumber(L, clock_now());
+  return 1;
+}
+
+/* system.time() -> seconds since 1970 */
+static int system_time (lua_State *L) {
+  lua_pushnumber(L, clock_wall());
+  return 1;
+}
+
+/* system.sleep(seconds) */
+static int system_sleep (lua_State *L) {
+  clock_sleep(luaL_checknumber(L, 1));
+  return 0;
+}
+
+/* system.directory() -> the working directory | nil */
+static int system_directory (lua_State *L) {
+  char path[4096];
+  if (!getcwd(path, sizeof path)) return system_failure(L, strerror(errno));
+  lua_pushstring(L, path);
+  return 1;
+}
+
+/* system.watch(children?): from now on SIGTERM is noticed and does not end the process */
+static int system_watch (lua_State *L) {
+  if (!signals_watch(lua_toboolean(L, 1))) return luaL_error(L, "signals: %s", strerror(errno));
+  return 0;
+}
+
+/* system.stopped() -> boolean: has SIGTERM come? */
+static int system_stopped (lua_State *L) {
+  lua_pushboolean(L, signals_stopped());
+  return 1;
+}
+
+/* system.fork() -> pid, 0 in the child | nil, message. The child ends with its parent. */
+static int system_fork (lua_State *L) {
+  pid_t parent = getpid(), pid = fork();
+  if (pid < 0) return system_failure(L, strerror(errno));
+  if (pid == 0) {
+#if defined(__linux__)
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+    if (getppid() != parent) _exit(1);
+  }
+  lua_pushinteger(L, pid);
+  return 1;
+}
+
+/* system.wait() -> pid, code of a child that has ended | nil when SIGTERM comes or there is none; needs watch(true) */
+static int system_wait (lua_State *L) {
+  int status;
+  while (!signals_stopped()) {
+    pid_t pid = waitpid(-1, &status, WNOHANG);
+    if (pid < 0) break;
+    if (pid > 0) {
+      lua_pushinteger(L, pid);
+      lua_pushinteger(L, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+      return 2;
+    }
+    signals_wait();
+  }
+  return 0;
+}
+
+/* system.terminate(pid): asks a child to end, and waits until it has */
+static int system_terminate (lua_State *L) {
+  pid_t pid = (pid_t)luaL_checkinteger(L, 1);
+  if (kill(pid, SIGTERM) == 0)
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+      ;
+  return 0;
+}
+
+void process_register (lua_State *L) {
+  static const luaL_Reg functions[] = {
+    {"directory", system_directory}, {"fork", system_fork},   {"now", system_now},
+    {"setenv", system_setenv},       {"sleep", system_sleep}, {"stopped", system_stopped},
+    {"terminate", system_terminate}, {"time", system_time},   {"wait", system_wait},
+    {"watch", system_watch},         {"write", system_write}, {NULL, NULL},
+  };
+  luaL_setfuncs(L, functions, 0);
+}
