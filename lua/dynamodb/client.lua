@@ -526,6 +526,14 @@ function client_methods:wait(what, of, options)
   return waiters.wait(self, what, of, options, "db:wait")
 end
 
+--- The stream of a table: `:records()` gives its records one by one, `:consume(handler)` follows it for good. No
+--- request is made.
+---@param of dynamodb.Table|string    a table, its name, or the ARN of a stream
+---@return dynamodb.Stream
+function client_methods:stream(of)
+  return require("dynamodb.streams.stream").new(self, of)
+end
+
 --- Runs functions at the same time and waits for all of them: while one waits for an answer, the others go on. They
 --- share one thread, so nothing happens between two requests that the program does not do itself. When one raises, so
 --- does `parallel`, after all of them have ended.

@@ -125,6 +125,7 @@ function streams.handler(handlers, options)
     if not batch then error(err, 0) end
     local first
     first, err = process.run(run, batch, ctx)
+    batch.err = err
     if batch.is_final and not first and copy.window then end_window(copy, batch, ctx) end
     return response(batch, first, err)
   end

@@ -15,6 +15,8 @@ local event = {}
 ---@field state table?                       what the window's earlier batches have left
 ---@field is_final boolean?                  is it the window's last invocation?
 ---@field next_iterator string?              of GetRecords
+---@field failed boolean?                    has a record failed? Then none behind it may count as the last one done
+---@field err any                            why records have to come again
 
 local batch_mt = { __name = "dynamodb.StreamBatch" }
 
@@ -90,6 +92,20 @@ function event.read(source, options, values)
   end
   if type(decoded.NextShardIterator) == "string" then batch.next_iterator = decoded.NextShardIterator end
   return batch
+end
+
+--- The records of a batch from a place on.
+---@param batch dynamodb.StreamBatch
+---@param first integer
+---@return dynamodb.StreamBatch
+function event.rest(batch, first)
+  if first == 1 then return batch end
+  local rest = setmetatable({ problems = {}, numbers = {}, next_iterator = batch.next_iterator }, batch_mt)
+  for i = first, #batch do
+    local to = i - first + 1
+    rest[to], rest.problems[to], rest.numbers[to] = batch[i], batch.problems[i], batch.numbers[i]
+  end
+  return rest
 end
 
 return event

@@ -83,6 +83,7 @@ function process.run(run, batch, ctx)
   local mode = batch.window and "stop" or run.mode
   local first, first_err
   local blocked = {}
+  batch.failed = false
   for i = 1, #batch do
     local lane = mode == "lanes" and batch[i] and lane_of(batch[i])
     -- One record is tried in any case: a function with little time would never come on.
@@ -91,6 +92,7 @@ function process.run(run, batch, ctx)
       local before = snapshot(batch.state)
       local ok, err = call(run, batch, i, ctx)
       if not ok then
+        batch.failed = true
         run.on_failure(batch[i] or nil, err, ctx)
         if not first then first, first_err = i, err end
         if mode == "stop" then

@@ -1,0 +1,192 @@
+--- What a consumer knows of a stream's shards, kept up to date: it lists them when that is due, and does with their
+--- leases what the planner says.
+local planner = require "dynamodb.streams.planner"
+local readers = require "dynamodb.streams.reader"
+local shards = require "dynamodb.streams.shards"
+
+local topology_methods = {}
+local topology_mt = { __name = "dynamodb.Topology", __index = topology_methods }
+
+---@class dynamodb.Topology
+---@field client dynamodb.Client
+---@field arn string
+---@field store table                            the leases
+---@field from "TRIM_HORIZON"|"LATEST"
+---@field shards table<string, dynamodb.Shard>
+---@field gone table<string, boolean>
+---@field alive table<string, integer>           how often a shard was there that is not listed
+---@field ended boolean
+---@field due number                             when it is to be listed again
+---@field pause number                           seconds until then, while something is missing
+
+local WHOLE = 60                  -- seconds between two listings. Source: the Streams adapter
+local FIRST, LONGEST = 0.1, 5     -- seconds while something is missing: from, to
+local PATIENCE = 10               -- listings that may lack a shard that is there
+local ROUNDS = 20                 -- plans that follow from each other
+
+--- Lists all shards.
+---@param self dynamodb.Topology
+---@return boolean? ok
+---@return dynamodb.Error?
+local function list(self)
+  local listing, err = shards.list(self.client, self.arn)
+  if not listing then return nil, err end
+  for id, shard in pairs(self.shards) do
+    shard.listed = false
+    if self.gone[id] then self.shards[id] = nil end
+  end
+  for id, shard in pairs(listing.shards) do
+    shard.listed = true
+    self.shards[id] = shard
+  end
+  self.ended = listing.ended
+  return true
+end
+
+--- Asks for a shard that is not listed.
+---@param self dynamodb.Topology
+---@param id string
+---@return boolean? ok
+---@return dynamodb.Error?
+local function probe(self, id)
+  local answer, err = self.client:perform("GetShardIterator",
+    { StreamArn = self.arn, ShardId = id, ShardIteratorType = "TRIM_HORIZON" }, {})
+  if answer then
+    self.alive[id] = (self.alive[id] or 0) + 1
+    if self.alive[id] >= PATIENCE and not self.shards[id] then self.shards[id] = { listed = false } end
+    return true
+  end
+  if not err:is "ResourceNotFound" and not err:is "TrimmedDataAccess" then return nil, err end
+  self.gone[id] = true
+  return true
+end
+
+--- Makes a lease. The place of LATEST is that of now, whoever reads it, and when.
+---@param self dynamodb.Topology
+---@param lease dynamodb.Lease
+---@return boolean? ok
+---@return dynamodb.Error?
+local function create(self, lease)
+  if lease.checkpoint == "LATEST" then
+    local reader = readers.new(self.client, self.arn, lease, 1)
+    local iterator, err = reader:place()
+    if not iterator and err:is "ResourceNotFound" then
+      self.shards[lease.id] = nil -- trimmed since it was listed
+      return true
+    end
+    if not iterator then return nil, err end
+    lease.iterator, lease.since = iterator, reader.since
+  end
+  return self.store:create(lease)
+end
+
+--- Does what a plan says; `changed` tells whether another plan would say more.
+---@param self dynamodb.Topology
+---@param plan dynamodb.StreamPlan
+---@return boolean? changed
+---@return dynamodb.Error?
+local function carry_out(self, plan)
+  local changed = false
+  for _, lease in ipairs(plan.create) do
+    local ok, err = create(self, lease)
+    if not ok then return nil, err end
+    changed = true
+  end
+  for _, id in ipairs(plan.probe) do
+    local ok, err = probe(self, id)
+    if not ok then return nil, err end
+    changed = changed or self.gone[id] or self.alive[id] == PATIENCE
+  end
+  for _, id in ipairs(plan.search) do
+    local children, err = shards.children(self.client, self.arn, id)
+    if not children then return nil, err end
+    for child, shard in pairs(children) do
+      self.shards[child], changed = self.shards[child] or shard, true
+    end
+  end
+  for _, id in ipairs(plan.remove) do
+    local ok, err = self.store:remove(id)
+    if not ok then return nil, err end
+    changed = true
+  end
+  return changed
+end
+
+--- Is something missing that the next listing may have?
+---@param self dynamodb.Topology
+---@param plan dynamodb.StreamPlan
+---@return boolean
+local function is_incomplete(self, plan)
+  if plan.search[1] or next(self.shards) == nil then return true end
+  for _, id in ipairs(plan.probe) do
+    if not self.shards[id] then return true end
+  end
+  return false
+end
+
+--- The next listing is to be soon: a shard has ended.
+function topology_methods:hurry()
+  self.due, self.pause = math.min(self.due, self.client:now()), FIRST
+end
+
+--- The service says that it does not have the shard.
+---@param id string
+function topology_methods:forget(id)
+  self.gone[id] = true
+end
+
+--- May more be added to the shard?
+---@param id string
+---@return boolean
+function topology_methods:is_open(id)
+  local shard = self.shards[id]
+  return not (shard and shard.closed)
+end
+
+--- Brings shards and leases up to date.
+---@return dynamodb.StreamPlan?
+---@return dynamodb.Error?
+---@return table<string, dynamodb.Lease>? leases
+function topology_methods:step()
+  local is_due = self.client:now() >= self.due
+  if is_due then
+    local ok, err = list(self)
+    if not ok then return nil, err end
+  end
+  local plan
+  for _ = 1, ROUNDS do
+    local leases, err = self.store:load()
+    if not leases then return nil, err end
+    plan = planner.plan { shards = self.shards, leases = leases, gone = self.gone, from = self.from,
+      ended = self.ended }
+    local changed
+    -- Between two listings nothing is asked for that was asked for already.
+    if not is_due then plan.probe, plan.search = {}, {} end
+    changed, err = carry_out(self, plan)
+    if err then return nil, err end
+    if not changed then
+      if is_due then
+        local missing = is_incomplete(self, plan)
+        self.pause = missing and math.min(self.pause * 2, LONGEST) or FIRST
+        self.due = self.client:now() + (missing and self.pause or WHOLE)
+      end
+      return plan, nil, leases
+    end
+  end
+  return plan, nil, self.store:load()
+end
+
+--- Nothing is known yet, and nothing is sent.
+---@param client dynamodb.Client
+---@param arn string
+---@param store table    the leases
+---@param from "TRIM_HORIZON"|"LATEST"
+---@return dynamodb.Topology
+local function new(client, arn, store, from)
+  return setmetatable({
+    client = client, arn = arn, store = store, from = from,
+    shards = {}, gone = {}, alive = {}, ended = false, due = -math.huge, pause = FIRST,
+  }, topology_mt)
+end
+
+return { new = new }

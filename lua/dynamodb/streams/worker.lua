@@ -1,0 +1,329 @@
+--- One shard in the hands of a consumer: it reads, has the records handled, and sets the checkpoint behind those that
+--- are done. It ends when the shard does, when the lease is lost or wanted by another one, and with the consumer.
+local errors = require "dynamodb.error"
+local events = require "dynamodb.streams.event"
+local pace = require "dynamodb.streams.pace"
+local random = require "dynamodb.random"
+local readers = require "dynamodb.streams.reader"
+local usage = require "dynamodb.usage"
+
+local worker_methods = {}
+local worker_mt = { __name = "dynamodb.ShardWorker", __index = worker_methods }
+
+---@class dynamodb.ShardWorker
+---@field consumer dynamodb.Consumer
+---@field lease dynamodb.Lease
+---@field reader dynamodb.ShardReader
+---@field ctx dynamodb.StreamContext
+---@field turn number          when the others had one
+---@field failures integer     of reading, in a row
+---@field failing string?      sequence number of the record that fails
+---@field attempts integer     at that record
+---@field pinned number        when it was noted where LATEST is
+---@field batch dynamodb.StreamBatch?    that the handler has
+
+---@class dynamodb.StreamContext    what functions of a consumer's handler get beside the record
+---@field stream string       ARN
+---@field shard_id string
+---@field sequence_number string?    of a record that is given up, for on_failure
+local context_methods = {}
+local context_mt = { __name = "dynamodb.StreamContext", __index = context_methods }
+
+local TURN = 0.05           -- seconds of records until other shards, and the renewing of leases, have a turn
+local SLICE = 0.2           -- seconds of a wait after which it is looked whether there is still something to wait for
+local FIRST, LONGEST = 0.2, 10 -- seconds before something is tried again: from, to
+local LISTINGS = 4          -- times in a row that a shard is not there until that is believed
+local PATIENCE = 2          -- seconds before a write of the lease is tried again, at most
+local PIN = 240             -- seconds after which the place of LATEST is noted anew; iterators live 900
+
+--- Is it to begin nothing further?
+---@param self dynamodb.ShardWorker
+---@return boolean
+local function is_over(self)
+  local lease = self.lease
+  return lease.lost or self.consumer:is_stopping() or self.consumer.store.shared and lease.wanted_by ~= nil or false
+end
+
+--- Waits, not longer than there is something to wait for.
+---@param self dynamodb.ShardWorker
+---@param seconds number
+local function pause(self, seconds)
+  local runtime = self.consumer.runtime
+  local due = runtime:now() + seconds
+  repeat
+    if is_over(self) then return end
+    runtime:sleep(math.max(0, math.min(due - runtime:now(), SLICE)))
+  until runtime:now() >= due
+end
+
+--- Seconds before an attempt.
+---@param self dynamodb.ShardWorker
+---@param failures integer    in a row, before it
+---@return number
+local function delay(self, failures)
+  local seconds = math.min(FIRST * 2 ^ math.min(failures - 1, 20), LONGEST)
+  return seconds * (0.5 + (self.consumer.client.random or random)() / 2)
+end
+
+--- Does something with the lease until it is known to have worked, or that it was in vain.
+---@param self dynamodb.ShardWorker
+---@param method string
+---@param ... any
+---@return boolean held    false: the lease is lost, or the consumer ends and has no time left for it
+local function insist(self, method, ...)
+  local consumer, lease, failures = self.consumer, self.lease, 0
+  while true do
+    local ok, err = consumer.store[method](consumer.store, lease, ...)
+    if ok then return true end
+    if lease.lost then return false end
+    if not consumer.is_passing(err) then
+      consumer:fail(err)
+      return false
+    end
+    if consumer:is_stopping() and consumer.runtime:now() >= lease.expires then return false end
+    failures = failures + 1
+    consumer.runtime:sleep(math.min(delay(self, failures), PATIENCE))
+  end
+end
+
+--- Is the lease still this consumer's? One that has expired may be, if nobody wanted it.
+---@param self dynamodb.ShardWorker
+---@return boolean
+local function holds(self)
+  if self.lease.lost then return false end
+  return self.consumer.runtime:now() < self.lease.expires or insist(self, "renew")
+end
+
+-- ----------------------------------------------------------------------------------------------------- context ----
+
+--- Milliseconds for which records may be begun: until the lease expires. Less than none: no further record.
+---@return number
+function context_methods:remaining_ms()
+  local self_worker = self.worker
+  local runtime = self_worker.consumer.runtime
+  if runtime:now() - self_worker.turn >= TURN then
+    runtime:sleep(0)
+    self_worker.turn = runtime:now()
+  end
+  if is_over(self_worker) then return -1 end
+  return (self_worker.lease.expires - runtime:now()) * 1000
+end
+
+--- Writes what a record brings about in one transaction with the checkpoint behind it: both or none, and only while the
+--- shard is this consumer's, so that it happens once, however often the record comes. For a lease table of the same
+--- client, and records that are handled in order (mode "stop"): behind a failed one there is no checkpoint.
+---@param record dynamodb.Record
+---@param f fun(tx: dynamodb.Transaction)    as of `db:transact`, up to 99 operations; it may run more than once
+---@param options table?                     of `db:transact`, without token
+---@return boolean? done                     also if it was done before
+---@return dynamodb.Error?                   LeaseLost, CheckpointBlocked, or what the transaction failed by
+function context_methods:transact(record, f, options)
+  local store = self.worker.consumer.store
+  if not store.transact then
+    usage.raise "ctx:transact needs checkpoints in a lease table: consume(handler, { checkpoint = \"name\" })"
+  end
+  usage.check_type(f, "function", "what ctx:transact runs")
+  local number = type(record) == "table" and record.sequence_number
+  if type(number) ~= "string" then usage.raise "ctx:transact: the first argument must be a record of the stream" end
+  local batch = self.worker.batch
+  if not batch or batch.failed then
+    return nil, errors.new {
+      code = "CheckpointBlocked", message = "an earlier record has failed: there can be no checkpoint behind this one",
+      retryable = true, sent = false,
+    }
+  end
+  return store:transact(self.worker.lease, number, f, options)
+end
+
+-- ---------------------------------------------------------------------------------------------------- handling ----
+
+--- The place of the first record that has to come again; nil if all are done.
+---@param batch dynamodb.StreamBatch
+---@param ok boolean
+---@param answer any    of the handler
+---@return integer?
+local function first_left(batch, ok, answer)
+  if not ok then return 1 end
+  local failures = type(answer) == "table" and answer.batchItemFailures
+  local failure = type(failures) == "table" and failures[1]
+  if not failure then return nil end
+  local number = type(failure) == "table" and failure.itemIdentifier
+  for i = 1, #batch do
+    if batch.numbers[i] == number then return i end
+  end
+  return 1 -- none of ours: the whole batch has failed
+end
+
+--- A record that fails again and again: is it passed over?
+---@param self dynamodb.ShardWorker
+---@param batch dynamodb.StreamBatch    it is the first of them
+---@param err any
+---@return boolean
+local function give_up(self, batch, err)
+  local consumer = self.consumer
+  if not consumer.on_failure then
+    consumer:fail(errors.new {
+      code = "HandlerFailed", cause = err, sent = true, retryable = false,
+      message = ("record %s of %s fails, also at attempt %d: %s"):format(tostring(batch.numbers[1]), self.lease.id,
+        self.attempts, tostring(err)),
+    })
+    return false
+  end
+  self.ctx.sequence_number = batch.numbers[1]
+  local ok, result, problem = pcall(consumer.on_failure, batch[1] or nil, err, self.ctx)
+  self.ctx.sequence_number = nil
+  if ok and (result or problem == nil) then
+    consumer.report.failed = consumer.report.failed + 1
+    return true
+  end
+  consumer:fail(errors.new {
+    code = "HandlerFailed", cause = not ok and result or problem, sent = true, retryable = false,
+    message = "on_failure failed: " .. tostring(not ok and result or problem),
+  })
+  return false
+end
+
+--- A record has failed: waits before the next attempt, or gives it up.
+---@param self dynamodb.ShardWorker
+---@param batch dynamodb.StreamBatch    it is the first of them
+---@param err any
+---@return boolean passed    it is behind us
+local function failed(self, batch, err)
+  local number = batch.numbers[1]
+  if self.failing ~= number then self.failing, self.attempts = number, 0 end
+  self.attempts = self.attempts + 1
+  if self.attempts >= self.consumer.max_attempts then return give_up(self, batch, err) end
+  pause(self, delay(self, self.attempts))
+  return false
+end
+
+--- Sets the checkpoint behind the records before a place.
+---@param self dynamodb.ShardWorker
+---@param batch dynamodb.StreamBatch
+---@param place integer
+---@return boolean held
+local function advance(self, batch, place)
+  local number = batch.numbers[place - 1]
+  if not number or self.lease.checkpoint == number then return not self.lease.lost end
+  return insist(self, "checkpoint", number)
+end
+
+--- Has the records handled, one after the other.
+---@param self dynamodb.ShardWorker
+---@param batch dynamodb.StreamBatch
+---@return boolean all    false: nothing further shall begin
+local function handle(self, batch)
+  local consumer = self.consumer
+  while #batch > 0 do
+    if is_over(self) or not holds(self) then return false end
+    self.batch, self.turn = batch, consumer.runtime:now()
+    batch.failed, batch.err = nil, nil
+    local ok, answer = pcall(consumer.handler, batch, self.ctx)
+    self.batch = nil
+    local first = first_left(batch, ok, answer)
+    local done = (first or #batch + 1) - 1
+    consumer.report.records = consumer.report.records + done
+    if not advance(self, batch, done + 1) then return false end
+    local err = not ok and answer or batch.err
+    local has_failed = not ok or batch.failed ~= false -- a handler that does not say has
+    batch = events.rest(batch, done + 1)
+    if first and has_failed then
+      if failed(self, batch, err) then
+        if not advance(self, batch, 2) then return false end
+        batch = events.rest(batch, 2)
+      end
+    elseif first and not is_over(self) and not insist(self, "renew") then -- there was little time left
+      return false
+    end
+  end
+  return true
+end
+
+-- ----------------------------------------------------------------------------------------------------- reading ----
+
+--- What was to be read is not there any more. Nobody is left to not know that.
+---@param self dynamodb.ShardWorker
+---@param err dynamodb.Error
+---@param kind "trimmed"|"gone"
+local function lost_records(self, err, kind)
+  local lease, consumer = self.lease, self.consumer
+  local gap = { stream = consumer.arn, shard_id = lease.id, after = lease.checkpoint }
+  if not consumer:tell_gap(gap, err) then return end
+  if kind == "trimmed" then
+    self.reader:rewind()
+  else
+    consumer.topology:forget(lease.id)
+    insist(self, "checkpoint", "SHARD_END")
+  end
+end
+
+--- After a reading that failed.
+---@param self dynamodb.ShardWorker
+---@param err dynamodb.Error
+---@param kind "trimmed"|"gone"|nil
+local function read_failed(self, err, kind)
+  self.failures = self.failures + 1
+  if kind == "trimmed" or kind == "gone" and self.failures >= LISTINGS then
+    lost_records(self, err, kind)
+  elseif kind or self.consumer.is_passing(err) then
+    pause(self, delay(self, self.failures))
+  else
+    self.consumer:fail(err)
+  end
+end
+
+--- Where LATEST is goes with the iterator as long as no record has come.
+---@param self dynamodb.ShardWorker
+local function pin(self)
+  local now = self.consumer.runtime:now()
+  if self.lease.checkpoint ~= "LATEST" or not self.reader.iterator or now < self.pinned + PIN then return end
+  self.pinned = now
+  insist(self, "pin", self.reader.iterator)
+end
+
+--- Reads once and handles what came.
+---@param self dynamodb.ShardWorker
+local function turn(self)
+  local consumer, lease, reader = self.consumer, self.lease, self.reader
+  local batch, err, kind = reader:next()
+  if not batch then return read_failed(self, err, kind) end
+  self.failures = 0
+  local count = #batch
+  if not handle(self, batch) then return end
+  if reader.ended then
+    insist(self, "checkpoint", "SHARD_END")
+  else
+    pin(self)
+    pause(self, pace(reader, count, consumer.topology:is_open(lease.id), consumer.poll, consumer.client.random))
+  end
+end
+
+--- Reads and handles until it is over, then lets go of the lease.
+function worker_methods:run()
+  local consumer, lease = self.consumer, self.lease
+  while lease.checkpoint ~= "SHARD_END" and not is_over(self) and holds(self) do turn(self) end
+  if lease.checkpoint == "SHARD_END" then
+    consumer.report.shards = consumer.report.shards + 1
+    consumer.topology:hurry()
+  elseif lease.lost then
+    consumer.report.lost = consumer.report.lost + 1
+  else
+    consumer.store:release(lease) -- if that fails it expires
+  end
+end
+
+--- A worker for a lease that the consumer has.
+---@param consumer dynamodb.Consumer
+---@param lease dynamodb.Lease
+---@return dynamodb.ShardWorker
+local function new(consumer, lease)
+  local self = setmetatable({
+    consumer = consumer, lease = lease, turn = consumer.runtime:now(), failures = 0, attempts = 0,
+    pinned = consumer.runtime:now(),
+    reader = readers.new(consumer.client, consumer.arn, lease, consumer.batch_size),
+  }, worker_mt)
+  self.ctx = setmetatable({ stream = consumer.arn, shard_id = lease.id, worker = self }, context_mt)
+  return self
+end
+
+return { new = new }

@@ -1,0 +1,169 @@
+--- Consumers of a scripted stream on a virtual clock: each has a client and a runtime of its own, which can be stopped
+--- and continued or killed as a process can; their lease tables are a real engine's.
+---
+---   local world = stream_world.new { seed = 1 }
+---   local one = world:start({ checkpoint = name }, function(record, ctx) … end)
+---   world:pass(5)          seconds
+---   one:stop() one:continue() one:kill()
+---   world.log              { at =, consumer =, shard =, item =, n =, number = }: every record that was begun
+local core = require "dynamodb.core"
+local dynamodb = require "dynamodb"
+local engine = require "spec.support.engine"
+local fake = require "dynamodb.runtime.fake"
+local plain = require "dynamodb.runtime.plain"
+local stream_model = require "spec.support.stream_model"
+
+local stream_world = {}
+
+local world_methods = {}
+local world_mt = { __name = "spec.StreamWorld", __index = world_methods }
+
+local consumer_methods = {}
+local consumer_mt = { __name = "spec.StreamConsumer", __index = consumer_methods }
+
+local function bytes_of(value)
+  local body = core.json_encode(value)
+  return { body = body, headers = { ["x-amz-crc32"] = ("%.0f"):format(core.crc32(body)) } }
+end
+
+--- Answers from the model what is about streams, and from the engine the rest; each takes a while.
+local function handler_of(world)
+  return function(request)
+    local operation = request.head:match "[Xx]%-[Aa]mz%-[Tt]arget:%s*[%w_]+%.(%w+)"
+    local is_stream = operation ~= "DescribeTable" or request.body:find('"orders"', 1, true)
+    world.runtime:wait(world.latency * world.model:random())
+    local status, value
+    if is_stream then status, value = world.model:answer(operation, core.json_decode(request.body)) end
+    local answer
+    if status then
+      answer = bytes_of(value)
+      answer.status = status
+    elseif not engine.endpoint then
+      error("no engine for " .. operation)
+    else
+      local host, port = engine.endpoint:match "//([^:/]+):(%d+)"
+      answer = assert(world.outside:send { scheme = "http", host = host, port = tonumber(port), head = request.head,
+        body = request.body, path = "/", repeat_safe = true })
+    end
+    world.runtime:wait(world.latency * world.model:random())
+    return answer
+  end
+end
+
+--- A consumer's own view of the runtime: nothing goes on in it while it is stopped.
+local function runtime_of(consumer)
+  local inner = consumer.world.runtime
+  local outer = {}
+  local function hold()
+    while consumer.stopped do inner:wait(0.05) end
+  end
+  function outer.send(_, ...)
+    hold()
+    local answer, err = inner:send(...)
+    hold()
+    return answer, err
+  end
+  function outer.sleep(_, seconds)
+    inner:wait(seconds)
+    hold()
+  end
+  return setmetatable(outer, { __index = function(_, name)
+    return function(_, ...) return inner[name](inner, ...) end
+  end })
+end
+
+--- Starts a consumer.
+---@param options table       of Stream:consume
+---@param f function?         what the handler does with a record, after it is logged
+---@param handling table?     options of streams.handler
+function world_methods:start(options, f, handling)
+  local consumer = setmetatable({ world = self, name = #self.consumers + 1 }, consumer_mt)
+  self.consumers[consumer.name] = consumer
+  local db = dynamodb.connect {
+    region = "eu-west-1", access_key_id = "spec", secret_access_key = "spec", runtime = runtime_of(consumer),
+    retry = { max_attempts = 2, random = 0.5 },
+  }
+  consumer.db = db
+  local handler = dynamodb.streams.handler({ any = function(record, ctx)
+    table.insert(self.log, { at = self.runtime:now(), consumer = consumer.name, shard = ctx.shard_id,
+      item = tonumber(record.keys.pk:match "%d+$"), n = record.new.n, number = record.sequence_number })
+    if f then return f(record, ctx, db) end
+  end }, handling or { on_failure = function() end, margin = 0 })
+  consumer.task = self.runtime:spawn(function()
+    consumer.report, consumer.err = db:stream(stream_model.arn):consume(handler, options)
+  end)
+  return consumer
+end
+
+--- As SIGSTOP, SIGCONT and SIGKILL.
+function consumer_methods:stop() self.stopped = true end
+function consumer_methods:continue() self.stopped = false end
+function consumer_methods:kill()
+  self.killed = true
+  self.world.runtime:cancel(self.task)
+end
+
+--- Waits until it has ended by itself.
+---@return table? report
+---@return dynamodb.Error?
+function consumer_methods:result()
+  local ok, raised = self.world.runtime:join(self.task)
+  if not ok then error(raised, 0) end
+  return self.report, self.err
+end
+
+--- Lets time pass.
+function world_methods:pass(seconds) self.runtime:wait(seconds) end
+
+--- Lets time pass until something is so; false if it is not so for long.
+function world_methods:await(seconds, condition)
+  local stop = self.runtime:now() + seconds
+  repeat
+    if condition() then return true end
+    self:pass(0.05)
+  until self.runtime:now() > stop
+  return false
+end
+
+--- Has every record been begun?
+function world_methods:is_complete()
+  local seen, count = {}, 0
+  for _, entry in ipairs(self.log) do
+    if not seen[entry.number] then seen[entry.number], count = true, count + 1 end
+  end
+  return count == #self.model:all()
+end
+
+function world_methods:close()
+  for _, consumer in ipairs(self.consumers) do
+    if not consumer.task.ended then consumer:kill() end
+  end
+  self.outside:close()
+end
+
+--- A stream and nobody who reads it.
+---@param settings table    of stream_model, and latency (0.01: seconds that a request takes at most, each way)
+function stream_world.new(settings)
+  local self = setmetatable({ log = {}, consumers = {}, latency = settings.latency or 0.01 }, world_mt)
+  self.outside = plain.new()
+  self.runtime = fake.new { handler = handler_of(self) }
+  local copy = { now = function() return self.runtime:now() end }
+  for name, value in pairs(settings) do copy[name] = value end
+  self.model = stream_model.new(copy)
+  return self
+end
+
+--- Do the first beginnings of each item's changes come in order?
+function stream_world.is_ordered(log)
+  local latest = {}
+  for _, entry in ipairs(log) do
+    local before = latest[entry.item] or 0
+    if entry.n > before + 1 then
+      return false, ("item %d: change %d was begun after %d"):format(entry.item, entry.n, before)
+    end
+    latest[entry.item] = math.max(before, entry.n)
+  end
+  return true
+end
+
+return stream_world
