@@ -40,6 +40,8 @@ for want in "$@"; do
       need_package libnginx-mod-http-lua
       need_package lua-busted
       need_package lua-socket
+      need_package lua-argparse
+      need tmux tmux
       ;;
     lint)
       need lua-check luacheck

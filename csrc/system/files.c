@@ -162,12 +162,9 @@ void files_register (lua_State *L) {
     {"append", file_append}, {"close", file_close},       {"read", file_read}, {"size", file_size},
     {"sync", file_sync},     {"truncate", file_truncate}, {NULL, NULL}};
   static const luaL_Reg interrupts[] = {{"close", interrupts_end}, {"raised", interrupts_which}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"append", system_append},
-                                       {"interrupts", system_interrupts},
-                                       {"mkdir", system_mkdir},
-                                       {"replace", system_replace},
-                                       {"terminal", system_terminal},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"append", system_append},     {"interrupts", system_interrupts},
+                                       {"mkdir", system_mkdir},       {"replace", system_replace},
+                                       {"terminal", system_terminal}, {NULL, NULL}};
   new_type(L, APPEND_T, file, file_close);
   new_type(L, INTERRUPTS_T, interrupts, interrupts_end);
   luaL_setfuncs(L, functions, 0);

@@ -13,10 +13,8 @@ local COMMANDS = {
   "migrate", "revert", "export", "import", "copy", "diff", "cost", "tail", "query", "get", "whoami",
 }
 
-local DESCRIPTION = [[
-Data migrations and a look into tables of DynamoDB.
-
-A job with --checkpoint that ends early, by Ctrl-C, a failure or a crash, goes on where it was when the same command is given again.]]
+local DESCRIPTION = "Data migrations and a look into tables of DynamoDB.\n\nA job with --checkpoint that ends early, "
+  .. "by Ctrl-C, a failure or a crash, goes on where it was when the same command is given again."
 
 local EPILOG = [[
 Exit codes:
@@ -27,7 +25,8 @@ Exit codes:
    4    the answer is no: get found no item, diff found differences
    130  interrupted with Ctrl-C (143: by SIGTERM); a job has ended at its checkpoint
 
-Results go to the standard output, progress and complaints to standard error. Credentials, region and endpoint come from where the AWS CLI takes them, too: options, environment, profiles.]]
+]] .. "Results go to the standard output, progress and complaints to standard error. Credentials, region and endpoint "
+  .. "come from where the AWS CLI takes them, too: options, environment, profiles."
 
 --- The parser of all commands.
 ---@return table parser

@@ -10,8 +10,8 @@ local command = {}
 
 command.summary = "Copy a table's items into another table, also of another account or region."
 
-command.description = "Copies the items of a table into another one that is there already, over whatever is in it. With --live "
-  .. "also what is written meanwhile is copied; with --follow it goes on with that until it is stopped."
+command.description = "Copies the items of a table into another one that is there already, over whatever is in it. "
+  .. "With --live also what is written meanwhile is copied; with --follow it goes on with that until it is stopped."
 
 --- Adds its arguments.
 ---@param parser table    of argparse

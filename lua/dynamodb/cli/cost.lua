@@ -11,8 +11,8 @@ local command = {}
 
 command.summary = "Say what reading and writing a table costs."
 
-command.description = "Says what it costs to read all of a table and to write every item of it; with a migration, of which a "
-  .. "sample is mapped, to run that. Nothing is written."
+command.description = "Says what it costs to read all of a table and to write every item of it; with a migration, of "
+  .. "which a sample is mapped, to run that. Nothing is written."
 
 --- Adds its arguments.
 ---@param parser table    of argparse

@@ -13,8 +13,8 @@ local command = {}
 
 command.summary = "Compare two tables; exit code 4 if they differ."
 
-command.description = "Compares two tables: what the target lacks, has otherwise, or has more. Exit code 0 if they are the "
-  .. "same, 4 if they are not."
+command.description = "Compares two tables: what the target lacks, has otherwise, or has more. Exit code 0 if they are "
+  .. "the same, 4 if they are not."
 
 --- Adds its arguments.
 ---@param parser table    of argparse

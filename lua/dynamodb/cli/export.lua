@@ -9,8 +9,8 @@ local command = {}
 
 command.summary = "Write a table's items into a file, or a directory as of an export to S3."
 
-command.description = "Writes a table's items into a file, one a line, or into a directory in the layout of DynamoDB's own "
-  .. "export to S3."
+command.description = "Writes a table's items into a file, one a line, or into a directory in the layout of DynamoDB's "
+  .. "own export to S3."
 
 --- Adds its arguments.
 ---@param parser table    of argparse

@@ -9,8 +9,8 @@ local command = {}
 
 command.summary = "Show one item; exit code 4 if there is none."
 
-command.description = "Shows one item. Its key is given as pk=USER#1 sk=PROFILE, or as JSON, '{\"pk\":\"USER#1\",\"sk\":\"PROFILE\"}'. "
-  .. "Exit code 4 if there is no such item."
+command.description = "Shows one item. Its key is given as pk=USER#1 sk=PROFILE, or as JSON, "
+  .. "'{\"pk\":\"USER#1\",\"sk\":\"PROFILE\"}'. Exit code 4 if there is no such item."
 
 --- Adds its arguments.
 ---@param parser table    of argparse

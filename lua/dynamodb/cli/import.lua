@@ -9,8 +9,8 @@ local command = {}
 
 command.summary = "Put the items of a file, or of an export to S3, into a table."
 
-command.description = "Puts the items of a file, or of an export to S3 in a directory, into a table, over whatever is there. "
-  .. "What cannot be imported goes to another file as it is (exit code 3), to be mended and imported."
+command.description = "Puts the items of a file, or of an export to S3 in a directory, into a table, over whatever is "
+  .. "there. What cannot be imported goes to another file as it is (exit code 3), to be mended and imported."
 
 --- Adds its arguments.
 ---@param parser table    of argparse
@@ -20,7 +20,8 @@ function command.define(parser)
   parser:group("Options",
     arguments.file(parser, "--directory", "Instead of a file: where an export's manifest-summary.json stands.",
       "<directory>"),
-    parser:option("--format", "Of the file; dynamodb-json if nobody says it."):choices { "dynamodb-json", "json", "csv" },
+    parser:option("--format", "Of the file; dynamodb-json if nobody says it.")
+      :choices { "dynamodb-json", "json", "csv" },
     parser:flag("--revert", "Take the changes of an incremental export back."),
     arguments.file(parser, "--map", "Lua that returns a function: what it makes of an item is imported."),
     arguments.file(parser, "--errors", "For what cannot be imported, if not to the file's name with .errors."),

@@ -10,8 +10,8 @@ local command = {}
 command.summary = "Change the items of a table, as a file of Lua says."
 
 command.description = "Changes the items of a table in place, as a file of Lua says: it returns the options of "
-  .. "dynamodb.migrate. With --dry-run it shows what would change and what it would cost. It can be stopped "
-  .. "with Ctrl-C and gone on with, and taken back: dynamodb revert."
+  .. "dynamodb.migrate. With --dry-run it shows what would change and what it would cost. It can be stopped with "
+  .. "Ctrl-C and gone on with, and taken back: dynamodb revert."
 
 --- Adds its arguments.
 ---@param parser table    of argparse

@@ -9,8 +9,8 @@ local command = {}
 
 command.summary = "Show the items of a partition."
 
-command.description = "Shows the items of a partition, in the order of the sort key. A key is given as pk=USER#1, "
-  .. "and for the sort key also as sk^=ORDER# (begins with), sk<10, sk<=10, sk>10, sk>=10, or two bounds sk>=1 sk<=9; or "
+command.description = "Shows the items of a partition, in the order of the sort key. A key is given as pk=USER#1, and "
+  .. "for the sort key also as sk^=ORDER# (begins with), sk<10, sk<=10, sk>10, sk>=10, or two bounds sk>=1 sk<=9; or "
   .. "as JSON, '{\"pk\":\"USER#1\"}'."
 
 --- Adds its arguments.

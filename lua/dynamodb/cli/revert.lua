@@ -9,8 +9,8 @@ local command = {}
 
 command.summary = "Take a migration back."
 
-command.description = "Takes a migration back: items that are still as it wrote them become what they were. What was changed or "
-  .. "deleted since stays as it is, and is listed (exit code 3)."
+command.description = "Takes a migration back: items that are still as it wrote them become what they were. What was "
+  .. "changed or deleted since stays as it is, and is listed (exit code 3)."
 
 --- Adds its arguments.
 ---@param parser table    of argparse

@@ -11,8 +11,8 @@ local command = {}
 
 command.summary = "Follow a table's stream: each change as it comes."
 
-command.description = "Follows the stream of a table and shows each change as it comes, until it is stopped with Ctrl-C. The "
-  .. "changes of one item come in their order."
+command.description = "Follows the stream of a table and shows each change as it comes, until it is stopped with "
+  .. "Ctrl-C. The changes of one item come in their order."
 
 --- Adds its arguments.
 ---@param parser table    of argparse

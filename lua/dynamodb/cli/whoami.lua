@@ -7,8 +7,8 @@ local command = {}
 
 command.summary = "Tell who asks DynamoDB, and where: profile, region, endpoint, credentials."
 
-command.description = "Tells where the profile, the region, the endpoint and the credentials come from that the other commands "
-  .. "use. Credentials are fetched; nothing is sent to DynamoDB, and no secret is shown."
+command.description = "Tells where the profile, the region, the endpoint and the credentials come from that the other "
+  .. "commands use. Credentials are fetched; nothing is sent to DynamoDB, and no secret is shown."
 
 --- Adds its arguments.
 ---@param parser table    of argparse

@@ -36,7 +36,7 @@ end
 
 --- Writes a part of the result.
 ---@param text string
-function session_methods:write(text)
+function session_methods.write(_, text)
   local ok, message = io.stdout:write(text)
   if not ok then exit.fail("the output cannot be written: " .. tostring(message)) end
 end
