@@ -192,7 +192,8 @@ LUA ?= 5.4
 LUA_ABI = $(if $(filter luajit,$(LUA)),5.1,$(LUA))
 INTERPRETER = $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/lua/$(LUA_ABI) $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_ABI)/dynamodb
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/lua/$(LUA_ABI)
+	install -d $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_ABI)/dynamodb
 	cp -R lua/. $(DESTDIR)$(PREFIX)/share/lua/$(LUA_ABI)/
 	install -m 755 $(BUILD)/$(LUA)/dynamodb/*.so $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_ABI)/dynamodb/
 	sed '1s|.*|#!/usr/bin/env $(INTERPRETER)|' bin/dynamodb > $(DESTDIR)$(PREFIX)/bin/dynamodb

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The rocks as a user meets them, in a copy of the sources: lint, make, exports, pack, and an install of the packed rocks
+# The rocks as a user meets them, in a copy of the sources: lint, make, exports, pack, and an install of the packed ones
 # from a local server directory; for Lua 5.4 and LuaJIT. lua-cjson and lua-argparse are Debian's, so LuaRocks does not
 # look for them.
 . "$(dirname "$0")/common.sh"
