@@ -183,17 +183,21 @@ docs:
 rockspec:
 	@lua5.4 tools/rockspec.lua
 
-##  rock     prove the rock: lint, make, pack, serve, install, load, exports
+##  rock     prove the rocks: lint, make, pack, serve, install, load, exports
 rock:
 	@tools/rock.sh
 
-##  install  copy modules for LUA=5.4 (or luajit, 5.3) below PREFIX (/usr/local)
+##  install  copy modules and the command for LUA=5.4 (or luajit, 5.3) below PREFIX (/usr/local)
 LUA ?= 5.4
 LUA_ABI = $(if $(filter luajit,$(LUA)),5.1,$(LUA))
+INTERPRETER = $(if $(filter luajit,$(LUA)),luajit,lua$(LUA))
 install: all
-	install -d $(DESTDIR)$(PREFIX)/share/lua/$(LUA_ABI) $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_ABI)/dynamodb
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/lua/$(LUA_ABI)
+	install -d $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_ABI)/dynamodb
 	cp -R lua/. $(DESTDIR)$(PREFIX)/share/lua/$(LUA_ABI)/
 	install -m 755 $(BUILD)/$(LUA)/dynamodb/*.so $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_ABI)/dynamodb/
+	sed '1s|.*|#!/usr/bin/env $(INTERPRETER)|' bin/dynamodb > $(DESTDIR)$(PREFIX)/bin/dynamodb
+	chmod 755 $(DESTDIR)$(PREFIX)/bin/dynamodb
 
 ##  clean    remove build/ (cache/ keeps downloads and fuzz corpora)
 clean:

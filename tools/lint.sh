@@ -14,7 +14,7 @@ files () {
 }
 
 mapfile -t c < <(files '*.c' '*.h')
-mapfile -t lua < <(files '*.lua' '*.rockspec' .busted .luacheckrc)
+mapfile -t lua < <(files '*.lua' '*.rockspec' 'bin/*' .busted .luacheckrc)
 mapfile -t library < <(files 'lua/*.lua')
 mapfile -t shell < <(files '*.sh' .ci/run)
 mapfile -t text < <(files | grep -v '\.so$')

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The rock as a user meets it, in a copy of the sources: lint, make, exports, pack, and an install of the packed rock
-# from a local server directory; for Lua 5.4 and LuaJIT. lua-cjson is Debian's, so LuaRocks does not look for it.
+# The rocks as a user meets them, in a copy of the sources: lint, make, exports, pack, and an install of the packed ones
+# from a local server directory; for Lua 5.4 and LuaJIT. lua-cjson and lua-argparse are Debian's, so LuaRocks does not
+# look for them.
 . "$(dirname "$0")/common.sh"
 
 passed=0 failed=0
@@ -19,20 +20,25 @@ check () {                                   # check WHAT COMMAND …: one more 
 temporary=$(mktemp -d)
 trap 'stop_all 2> /dev/null; rm -rf "$temporary"' EXIT
 name=dynamodb-scm
-rockspec=rockspec/dynamodb-scm-1.rockspec
+rocks=(dynamodb dynamodb-tools)             # the second one needs the first one
 mkdir "$temporary/$name" "$temporary/server"
-cp -R csrc lua rockspec LICENSE "$temporary/$name/"
+cp -R bin csrc lua rockspec LICENSE "$temporary/$name/"
 tar -czf "$temporary/server/$name.tar.gz" -C "$temporary" "$name"
-sed "s|url = \"\.\".*|url = \"file://$temporary/server/$name.tar.gz\", dir = \"$name\",|" "$rockspec" \
-  > "$temporary/server/dynamodb-scm-1.rockspec"
+for rock in "${rocks[@]}"; do
+  sed "s|url = \"\.\".*|url = \"file://$temporary/server/$name.tar.gz\", dir = \"$name\",|" \
+    "rockspec/$rock-scm-1.rockspec" > "$temporary/server/$rock-scm-1.rockspec"
+done
 current=$PWD
 
-rocks () {                                   # rocks LUA ARGUMENT …: LuaRocks for that Lua, into its tree
+echo 'lua_interpreter = "luajit"' > "$temporary/luajit.lua"
+
+luarocks_for () {                            # luarocks_for LUA ARGUMENT …: LuaRocks for that Lua, into its tree
   local version=$1 variables=()
   shift
   if [[ $version == luajit ]]; then
     variables=("LUA_INCDIR=$(pkg-config --variable=includedir luajit 2> /dev/null || echo /usr/include/luajit-2.1)")
     version=5.1
+    local -x LUAROCKS_CONFIG=$temporary/luajit.lua        # else a script would be run by PUC 5.1
   fi
   case $1 in
     make | install) luarocks "--lua-version=$version" "--tree=$tree" "$1" --deps-mode=none "${@:2}" "${variables[@]}" ;;
@@ -40,17 +46,21 @@ rocks () {                                   # rocks LUA ARGUMENT …: LuaRocks 
   esac
 }
 
-make_rock () { cd "$temporary/$name" && rocks "$1" make "$rockspec"; }
-pack_rock () { cd "$temporary/server" && rocks "$1" pack dynamodb-scm-1.rockspec; }
+make_rock () { cd "$temporary/$name" && luarocks_for "$1" make "rockspec/$2-scm-1.rockspec"; }
+pack_rock () { cd "$temporary/server" && luarocks_for "$1" pack "$2-scm-1.rockspec"; }
 serve_rocks () { cd "$temporary/server" && luarocks-admin make_manifest .; }
-install_rock () { cd "$temporary" && rocks "$1" install "--only-server=$temporary/server" dynamodb scm-1; }
+install_rock () { cd "$temporary" && luarocks_for "$1" install "--only-server=$temporary/server" "$2" scm-1; }
 
-# From another directory, with nothing but the tree (and Debian's lua-cjson) to load from.
-load_rock () {
+# From another directory, with nothing but the tree (and Debian's rocks) to load from.
+inside () {                                  # inside LUA COMMAND …
   local abi=$1
   [[ $abi != luajit ]] || abi=5.1
   cd "$temporary"
-  LUA_PATH="$tree/share/lua/$abi/?.lua;;" LUA_CPATH="$tree/lib/lua/$abi/?.so;;" "$(interpreter "$1")" -e '
+  LUA_PATH="$tree/share/lua/$abi/?.lua;;" LUA_CPATH="$tree/lib/lua/$abi/?.so;;" "${@:2}"
+}
+
+load_rock () {
+  inside "$1" "$(interpreter "$1")" -e '
     local dynamodb = require "dynamodb"
     assert(type(dynamodb.connect) == "function")
     for _, name in ipairs { "dynamodb", "dynamodb.core", "dynamodb.curl", "dynamodb.system" } do
@@ -60,6 +70,13 @@ load_rock () {
     end'
 }
 
+# The script that LuaRocks has made of bin/dynamodb.
+run_command () {
+  inside "$1" "$tree/bin/dynamodb" --version | grep '^dynamodb [0-9]' && inside "$1" "$tree/bin/dynamodb" migrate --help
+}
+
+no_command () { [[ ! -e $tree/bin/dynamodb ]]; }
+
 exports () {
   local names
   names=$(find "$tree" -name "$2.so" -exec nm -D --defined-only {} + | awk '{ print $3 }')
@@ -68,24 +85,33 @@ exports () {
 
 clean () { [[ -z $(find "$current/csrc" "$current/dynamodb" -name '*.o' -o -name '*.so' 2> /dev/null) ]]; }
 
-check "luarocks lint" luarocks lint "$rockspec"
+for rock in "${rocks[@]}"; do
+  check "$rock: luarocks lint" luarocks lint "rockspec/$rock-scm-1.rockspec"
+done
 check "the rockspec lists what csrc/ and lua/ hold" lua5.4 tools/rockspec.lua --check
 for lua in 5.4 luajit; do
   tree=$temporary/made-$lua
-  check "$lua: luarocks make" make_rock "$lua"
+  check "$lua: luarocks make dynamodb" make_rock "$lua" dynamodb
   check "$lua: require from the tree" load_rock "$lua"
   for module in core curl system; do
     check "$lua: $module.so exports luaopen_dynamodb_$module alone" exports "$lua" "$module"
   done
+  check "$lua: the library comes without the command" no_command
+  check "$lua: luarocks make dynamodb-tools" make_rock "$lua" dynamodb-tools
+  check "$lua: the command runs" run_command "$lua"
 done
 tree=$temporary/packed
-check "luarocks pack" pack_rock 5.4
-rm -f "$temporary/server/dynamodb-scm-1.rockspec"
-check "a rocks server of it" serve_rocks
+for rock in "${rocks[@]}"; do
+  check "luarocks pack $rock" pack_rock 5.4 "$rock"
+  rm -f "$temporary/server/$rock-scm-1.rockspec"
+done
+check "a rocks server of them" serve_rocks
 for lua in 5.4 luajit; do
   tree=$temporary/installed-$lua
-  check "$lua: install from that server" install_rock "$lua"
+  check "$lua: install dynamodb from that server" install_rock "$lua" dynamodb
   check "$lua: require what was installed" load_rock "$lua"
+  check "$lua: install dynamodb-tools from that server" install_rock "$lua" dynamodb-tools
+  check "$lua: run what was installed" run_command "$lua"
 done
 check "nothing is left in the source tree" clean
 echo "passed=$passed failed=$failed pending=0"

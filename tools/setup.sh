@@ -45,6 +45,8 @@ for want in "$@"; do
       need_nginx
       need_package lua-busted
       need_package lua-socket
+      need_package lua-argparse
+      need tmux tmux
       ;;
     lambda)
       need zip zip

@@ -65,10 +65,10 @@ for lua in 5.4 luajit 5.3; do
   ! command -v "$(interpreter "$lua")" > /dev/null || luas+=("$lua")
 done
 unit=() integration=() lambda=() nginx=()
-specs=(spec/*_spec.lua spec/{credentials,integration,lambda,migrate,nginx,streams}/*_spec.lua)
+specs=(spec/*_spec.lua spec/{cli,credentials,integration,lambda,migrate,nginx,streams}/*_spec.lua)
 for spec in ${SPECS:-${specs[*]}}; do
   case $spec in
-    spec/integration/* | spec/migrate/* | spec/lambda/article_spec.lua) integration+=("$spec") ;;
+    spec/cli/* | spec/integration/* | spec/migrate/* | spec/lambda/article_spec.lua) integration+=("$spec") ;;
     spec/streams/fleet_spec.lua | spec/streams/leases_spec.lua) integration+=("$spec") ;;
     spec/lambda/runtime*) lambda+=("$spec") ;;
     spec/nginx/*) nginx+=("$spec") ;;

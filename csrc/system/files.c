@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "append.h"
 #include "interrupts.h"
@@ -133,6 +135,16 @@ static int interrupts_end (lua_State *L) {
 
 /* ==} */
 
+/* system.terminal(descriptor) -> columns | nil: it is none */
+static int system_terminal (lua_State *L) {
+  int fd = (int)luaL_checkinteger(L, 1);
+  struct winsize size;
+  if (!isatty(fd)) return lua_pushnil(L), 1;
+  int known = ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  lua_pushinteger(L, known ? size.ws_col : 80);
+  return 1;
+}
+
 static void new_type (lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction close) {
   luaL_newmetatable(L, name);
   lua_pushstring(L, name);
@@ -150,11 +162,9 @@ void files_register (lua_State *L) {
     {"append", file_append}, {"close", file_close},       {"read", file_read}, {"size", file_size},
     {"sync", file_sync},     {"truncate", file_truncate}, {NULL, NULL}};
   static const luaL_Reg interrupts[] = {{"close", interrupts_end}, {"raised", interrupts_which}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"append", system_append},
-                                       {"interrupts", system_interrupts},
-                                       {"mkdir", system_mkdir},
-                                       {"replace", system_replace},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"append", system_append},     {"interrupts", system_interrupts},
+                                       {"mkdir", system_mkdir},       {"replace", system_replace},
+                                       {"terminal", system_terminal}, {NULL, NULL}};
   new_type(L, APPEND_T, file, file_close);
   new_type(L, INTERRUPTS_T, interrupts, interrupts_end);
   luaL_setfuncs(L, functions, 0);

@@ -1,6 +1,6 @@
 /*
 ** What a job needs of the operating system and Lua's io lacks: files that are there after a crash, a lock between
-** processes, directories, and Ctrl-C.
+** processes, directories, Ctrl-C, and whether somebody is watching.
 */
 #ifndef DYNAMODB_FILES_H
 #define DYNAMODB_FILES_H

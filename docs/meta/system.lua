@@ -190,4 +190,9 @@ function interrupts:raised() end
 --- Gives them back; the collector does the same.
 function interrupts:close() end
 
+--- How wide a terminal is.
+---@param descriptor integer    1: standard output, 2: standard error
+---@return integer? columns     nil if it is no terminal; 80 if it does not say
+function system.terminal(descriptor) end
+
 return system
