@@ -116,6 +116,46 @@ describe("core.random", function()
   end)
 end)
 
+describe("core.content", function()
+  local function head(...) return "HTTP/1.1 200 OK\r\n" .. table.concat({ ... }, "\r\n") .. "\r\n\r\n" end
+
+  local function crc(bytes) return ("x-amz-crc32: %.0f"):format(core.crc32(bytes)) end
+
+  it("is the body, and the request id of the head", function()
+    assert.are.same({ "{}" }, { core.content(head(), "{}", 0) })
+    assert.are.same({ "{}", "ID" }, { core.content(head("x-amzn-RequestId: ID", crc "{}"), "{}", 0) })
+    assert.are.same({ "", "B" }, { core.content(head("X-Amz-Request-Id: B", "Content-Encoding: "), "", 0) })
+    assert.are.same({ "", "A" }, { core.content(head("x-amz-request-id: B", "x-amzn-requestid: A"), "", 0) })
+    assert.are.same({ "{}" }, { core.content(head "content-encoding: Identity", "{}", 0) })
+  end)
+
+  it("is inflated after the checksum of what came", function()
+    local text = ("a"):rep(1000)
+    local zipped = gzip.store(text)
+    assert.are.same({ text, "ID" },
+      { core.content(head(crc(zipped), "Content-Encoding: GZip", "x-amzn-requestid: ID"), zipped, #text) })
+    assert.is_nil((core.content(head(crc(text), "content-encoding: gzip"), zipped, #text)))
+  end)
+
+  it("is refused for another checksum, an unknown encoding, or what cannot be inflated", function()
+    local function refused(message, body, limit, ...)
+      local content, id, said = core.content(head("x-amzn-requestid: ID", ...), body, limit)
+      assert.are.same({ false, "ID", message }, { content or false, id, said })
+    end
+    for _, wrong in ipairs { "1", "", "-2745614147", "2745614147x", "02745614148", ("9"):rep(40) } do
+      refused("the body's CRC-32 is not the one that the service sent with it", "{}", 10, "x-amz-crc32: " .. wrong)
+    end
+    refused("the body has an unknown encoding", "{}", 10, "content-encoding: br")
+    refused("the body has an unknown encoding", "{}", 10, "content-encoding: gzip, gzip")
+    refused("the body cannot be inflated: not gzip, or cut short", "{}", 10, "content-encoding: gzip")
+    refused("the body cannot be inflated: larger than the limit when inflated", gzip.store "abc", 2,
+      "content-encoding: gzip")
+    assert.are.same({ n = 3, [3] = "the body has an unknown encoding" }, (function(...)
+      return { n = select("#", ...), ... }
+    end)(core.content(head "content-encoding: br", "{}", 10)))
+  end)
+end)
+
 describe("core.header", function()
   local head = "HTTP/1.1 200 OK\r\nServer: x\r\nx-amzn-RequestId:  ABC \t\r\nEmpty:\r\nX-Amz-Crc32: 1\r\n"
     .. "x-amz-crc32: 2\r\nColon: a:b\r\nDate: last"

@@ -50,10 +50,10 @@ end
 function explain.aside(client, send, runtime, call)
   local list = client.explained
   client.explained = nil
-  local ok, value, err, request_id = pcall(send, client, runtime, call)
+  local ok, value, err, request_id, exact = pcall(send, client, runtime, call)
   client.explained = list
   if not ok then error(value, 0) end
-  return value, err, request_id
+  return value, err, request_id, exact
 end
 
 --- As `db:explain`.

@@ -59,6 +59,18 @@ local function names_of(schema)
   return schema.sort and schema.partition .. ", " .. schema.sort or schema.partition
 end
 
+---@param given table
+---@param name string
+---@param schema dynamodb.KeySchema
+---@param limits boolean
+local function check_part(given, name, schema, limits)
+  local value = given[name]
+  if value == nil then
+    usage.raise(("key lacks the attribute %q (the key is: %s)"):format(name, names_of(schema)))
+  end
+  key.check_value(value, name, "key", schema, limits)
+end
+
 --- Raises unless `given` is a whole key and nothing else; as far as the table's schema is known.
 ---@param given any
 ---@param schema dynamodb.KeySchema?
@@ -75,14 +87,12 @@ function key.check(given, schema, limits)
   end
   if count == 0 then usage.raise("key is empty") end
   if count > 2 then usage.raise("key has more than two attributes: a partition key and perhaps a sort key") end
-  if schema then
-    for _, name in ipairs { schema.partition, schema.sort } do
-      if given[name] == nil then
-        usage.raise(("key lacks the attribute %q (the key is: %s)"):format(name, names_of(schema)))
-      end
-    end
+  if not schema then
+    for name, value in pairs(given) do key.check_value(value, name, "key", nil, limits) end
+    return
   end
-  for name, value in pairs(given) do key.check_value(value, name, "key", schema, limits) end
+  check_part(given, schema.partition, schema, limits)
+  if schema.sort then check_part(given, schema.sort, schema, limits) end
 end
 
 --- Raises unless `item` has the attributes of the key; as far as the table's schema is known.

@@ -102,9 +102,7 @@ end
 ---@field table string?          what it is about, for hooks
 ---@field arn string?            … for the endpoint rules
 ---@field body string
----@field raw boolean?           the answer's body is wanted as it is
----@field is_exact boolean?      the answer is wanted losslessly, too: it becomes `exact`
----@field exact table?
+---@field form "raw"|"exact"|nil   the answer's body is wanted as it is; or losslessly, too
 ---@field deadline number?       on the runtime's clock
 ---@field is_read boolean
 ---@field resend boolean         may the transport send the bytes again when it is unknown whether they were applied?
@@ -137,15 +135,15 @@ end
 ---@return table|string|nil value
 ---@return dynamodb.Error?
 ---@return string? request_id
+---@return table? exact            the value, losslessly
 local function read(client, call, answer)
-  if call.raw then return response.text(answer, client.values, client.max_response) end
+  if call.form == "raw" then return response.text(answer, client.values, client.max_response) end
   local shape = shape_of(output_shapes, call.operation, call.spec and call.spec.output)
   local value, err, request_id = response.check(answer, shape, client.values, client.max_response)
-  if call.is_exact and value then
-    call.exact, err = response.check(answer, shape, nil, client.max_response)
-    if err then value = nil end
-  end
-  return value, err, request_id
+  if call.form ~= "exact" or err then return value, err, request_id end
+  local exact
+  exact, err = response.check(answer, shape, nil, client.max_response)
+  return exact and value, err, request_id, exact
 end
 
 --- One attempt: resolve, sign, send, check. Of a success the policy and the hooks are told here.
@@ -155,6 +153,7 @@ end
 ---@return table|string|nil value
 ---@return dynamodb.Error?
 ---@return dynamodb.Trip|string|nil    of a success the request id; else what is known, or nil if nothing was sent
+---@return table? exact
 local function attempt(client, runtime, call)
   local region, err = client:signing_region()
   if not region then return nil, err end
@@ -177,7 +176,7 @@ local function attempt(client, runtime, call)
   local sent_at = runtime:time()
   local head = signer_for(client, credentials, region):attempt(call.policy, target.authority, call.target, call.body,
     sent_at, now, client.user_agent, client.in_lambda and PLAIN .. trace.header() or PLAIN, target.path)
-  local answer, value, request_id
+  local answer, value, request_id, exact
   answer, err = runtime:send({
     method = "POST",
     scheme = target.scheme,
@@ -190,12 +189,12 @@ local function attempt(client, runtime, call)
   }, call.deadline)
   local ended = runtime:now()
   local elapsed = ended - now
-  if answer then value, err, request_id = read(client, call, answer) end
+  if answer then value, err, request_id, exact = read(client, call, answer) end
   if not err then
     call.sent = true
     call.policy:ended(nil, ended, answer.head, sent_at, sent_at + elapsed)
     if client.hooks.after_response then hooks.answered(client, call, answer.status, elapsed, request_id) end
-    return value, nil, request_id
+    return value, nil, request_id, exact
   end
   if answer then errors.redact(err, credentials) end
   return nil, err, {
@@ -294,14 +293,15 @@ end
 ---@return table? value
 ---@return dynamodb.Error?
 ---@return string? request_id     of a success
+---@return table? exact
 local function run(client, runtime, call, last)
   if client.is_adaptive and not take_turn(runtime, call) then
     last = last or errors.new { code = "DeadlineExceeded", message = "the rate limiter lets nothing go before it" }
     return nil, conclude(call, last, "deadline")
   end
   call.attempts = call.attempts + 1
-  local value, err, trip = attempt(client, runtime, call)
-  if not err then return value, nil, trip end
+  local value, err, trip, exact = attempt(client, runtime, call)
+  if not err then return value, nil, trip, exact end
   if last and err.code == "DeadlineExceeded" and not err.sent then
     if not trip then call.attempts = call.attempts - 1 end
     hooks.report(client, call, err, trip)
@@ -396,8 +396,7 @@ function request.perform(client, operation, spec, params, options, built)
     table = type(params.TableName) == "string" and params.TableName or nil,
     arn = built.arn or resource.arn(operation, params),
     body = built.body or request.encode(client, operation, spec, params),
-    raw = built.raw,
-    is_exact = built.exact,
+    form = built.raw and "raw" or built.exact and "exact" or nil,
     deadline = deadline,
     is_read = repeat_safe.is_read(operation, spec, params),
     -- Whoever insists gets repetitions, but not behind the policy's back where the second answer would mislead.
@@ -414,20 +413,21 @@ function request.perform(client, operation, spec, params, options, built)
   if client.problem then
     return nil, conclude(call, errors.new { code = "ConfigurationError", message = client.problem })
   end
-  local value, err, request_id
+  local value, err, request_id, exact
   if client.explained then
-    value, err, request_id = explain.aside(client, run, runtime, call)
+    value, err, request_id, exact = explain.aside(client, run, runtime, call)
   else
-    value, err, request_id = run(client, runtime, call)
+    value, err, request_id, exact = run(client, runtime, call)
   end
   if err then return nil, err end
-  return value, nil, {
+  local meta = {
     attempts = call.attempts,
     waited = call.waited,
     request_id = request_id,
-    capacity = not call.raw and value.ConsumedCapacity or nil,
-    exact = call.exact,
+    capacity = not built.raw and value.ConsumedCapacity or nil,
   }
+  if exact then meta.exact = exact end -- by itself: of all operations only a few ask for it
+  return value, nil, meta
 end
 
 return request

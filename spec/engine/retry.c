@@ -115,6 +115,27 @@ static void test_deadline (void) {
   CHECK(retry_outcome(&p, &call, &o, 9, 1).again);
 }
 
+static int says (RetryCall *call, double now, double time, const char *expected) {
+  char out[RETRY_TEXT];
+  size_t len = retry_attempt(call, now, time, out);
+  return len == strlen(expected) && memcmp(out, expected, len) == 0;
+}
+
+static void test_what_an_attempt_says (void) {
+  RetryPolicy p = policy_with(NULL);
+  RetryCall call;
+  retry_begin(&p, &call, 1, 1000000, 86400);
+  CHECK(says(&call, 0, 1795385103, "attempt=1; max=1000000; ttl=20261123T220503Z"));
+  CHECK(call.started && call.started_at == 0);
+  call.attempts = 999999;
+  CHECK(says(&call, 86400, 1795385103.9, "attempt=1000000; max=1000000; ttl=20261122T220503Z"));
+  CHECK(says(&call, 86400.5, 1795385103, "attempt=1000000; max=1000000"));
+  CHECK(says(&call, -1, 1795385103, "attempt=1000000; max=1000000"));
+  retry_begin(&p, &call, 1, 0, HUGE_VAL);
+  CHECK(says(&call, 0, 1795385103, "attempt=1; max=4"));
+  CHECK(says(&call, HUGE_VAL, 1795385103, "attempt=1; max=4"));
+}
+
 static void test_ambiguity (void) {
   RetryPolicy p = policy_with(NULL);
   RetryCall call;
@@ -207,6 +228,7 @@ int main (void) {
   test_delays();
   test_hints();
   test_deadline();
+  test_what_an_attempt_says();
   test_ambiguity();
   test_transaction_in_progress();
   test_expired();

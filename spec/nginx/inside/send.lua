@@ -188,6 +188,7 @@ describe("a connection", function()
     assert(send())
     runtime.offset = runtime.offset - 600
     assert(send())
+    assert.equal(2, #peer:events "connection")
     assert(send())
     assert.equal(2, #peer:events "connection")
     for _, known in pairs(runtime.connections.peers) do known.expires, known.key = 0, known.key .. "|another time" end
