@@ -104,6 +104,7 @@ function command.run(session, given)
     left = left - 1
   end
   records:close()
+  if interrupts:raised() and session.progress.columns then io.stderr:write "\n" end -- behind the terminal's ^C
   return exit.SIGNALS[interrupts:raised()] or exit.DONE
 end
 
