@@ -68,9 +68,8 @@ describe("jobs by the command", function()
     end)
 
     it("migrates, and is taken back", function()
-      local tbl, file, checkpoint = people(30), nil, process.temporary()
-      local before = migration.by_number(tbl)
-      file = split_of(tbl)
+      local tbl, checkpoint = people(30), process.temporary()
+      local file, before = split_of(tbl), migration.by_number(tbl)
       assert.equal(30, report(0, { "migrate", file, "--checkpoint", checkpoint }).counts.changed)
       for _, item in pairs(migration.by_number(tbl)) do assert.equal(1, item.applied) end
       assert.equal(30, report(0, { "revert", file, "--checkpoint", checkpoint }).counts.reverted)

@@ -4,16 +4,18 @@ local progress = require "dynamodb.cli.support.progress"
 
 -- A stream that keeps what is written.
 local function sink()
-  local self = { text = "" }
-  function self:write(...)
+  local stream = { text = "" }
+  function stream:write(...)
     for _, part in ipairs { ... } do self.text = self.text .. part end
   end
-  return self
+  return stream
 end
 
 local function state(more)
-  local p = { kind = "migrate", phase = "migrating", done = 12345, total = 40000, elapsed = 10, rate = 1234.4, eta = 22.4,
-    read = 450, written = 880, rcu = 100, wcu = 100, throttles = 3, counts = { seen = 12345 } }
+  local p = {
+    kind = "migrate", phase = "migrating", done = 12345, total = 40000, elapsed = 10, rate = 1234.4, eta = 22.4,
+    read = 450, written = 880, rcu = 100, wcu = 100, throttles = 3, counts = { seen = 12345 },
+  }
   for name, value in pairs(more or {}) do p[name] = value end
   return p
 end
