@@ -24,6 +24,9 @@ describe("the guide's command line", function()
   if not engine.endpoint then
     return it("needs an engine", function() pending "no engine: run through tools/engine.sh" end)
   end
+  if engine.name == "dynalite" then
+    return it("needs streams", function() pending "dynalite has none" end)
+  end
   local db, names, directory
 
   setup(function()
@@ -61,7 +64,6 @@ describe("the guide's command line", function()
   end
 
   it("does what it says", function()
-    if engine.name == "dynalite" then return pending "dynalite has no streams" end
     local root = os.getenv "PWD"
     local script = { "set -e", ('dynamodb () { %s %s/bin/dynamodb "$@"; }'):format(process.lua, root) }
     for _, block in ipairs(blocks_of("docs/guide.md", "The command line")) do

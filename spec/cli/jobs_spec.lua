@@ -49,6 +49,10 @@ describe("jobs by the command", function()
   local function split_of(tbl) return command.file(SPLIT:format(("table = %q,"):format(tbl.name))) end
 
   describe("migrate", function()
+    if engine.name == "dynalite" then
+      return it("needs conditions on lists and maps", function() pending "dynalite does not compare them" end)
+    end
+
     it("shows what it would do, and does nothing", function()
       local tbl = people(20)
       local told = report(0, { "migrate", split_of(tbl), "--dry-run", "--sample", "2" })
@@ -157,6 +161,10 @@ describe("jobs by the command", function()
   end)
 
   describe("revert", function()
+    if engine.name == "dynalite" then
+      return it("needs conditions on lists and maps", function() pending "dynalite does not compare them" end)
+    end
+
     it("ends with 3 where others have changed items since", function()
       local tbl, checkpoint = people(4), process.temporary()
       local file = split_of(tbl)
@@ -282,6 +290,10 @@ describe("jobs by the command", function()
   end)
 
   describe("cost", function()
+    if engine.name ~= "dynoxide" then
+      return it("needs a count of items", function() pending "this engine counts them later" end)
+    end
+
     it("says what a table costs at the given prices", function()
       local told = report(0, { "cost", people(10).name, "--wcu", "5", "--price-write", "100000" })
       assert.same({ 10, 2, 1 }, { told.wcu, told.seconds, told.money.total })

@@ -9,6 +9,9 @@ describe("the command at a terminal", function()
   if not engine.endpoint then
     return it("needs an engine", function() pending "no engine: run through tools/engine.sh" end)
   end
+  if engine.name == "dynalite" then
+    return it("needs conditions on lists and maps", function() pending "dynalite does not compare them" end)
+  end
   if not terminal.exists() then
     return it("needs a terminal", function() pending "there is no tmux" end)
   end
