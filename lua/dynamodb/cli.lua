@@ -94,7 +94,7 @@ function cli.main(words)
   local code, message = result, nil
   if not ok then code, message = explain(result, caller) end
   if session then session:close() end
-  if not io.stdout:flush() and code == exit.DONE then code, message = exit.FAILURE, "the output cannot be written" end
+  if not io.stdout:flush() and not message then code, message = exit.FAILURE, "the output cannot be written" end
   if message then exit.tell(message) end
   return code
 end

@@ -84,7 +84,8 @@ function command.run(session, given)
     writer:add(item)
     item, err = query:next()
   end
-  local cursor = err and err.cursor or query:cursor()
+  local cursor = err and err.cursor or not err and query:cursor() or nil
+  if err and writer.count == 0 then cursor = nil end -- it is where this command began
   writer:finish(cursor)
   if cursor and session.format ~= "json" then
     session:tell(("there is more: --starting-token %s"):format(cursor))

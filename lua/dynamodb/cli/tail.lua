@@ -94,16 +94,17 @@ function command.run(session, given)
     from = given.shard_iterator_type or "LATEST", poll = given.poll,
     stop = function() return interrupts:raised() ~= nil end,
   }
+  io.stdout:setvbuf "line" -- each change is seen as it comes
   local left = given.max_items or math.huge
   while left > 0 do
     local record, err = records:next()
     if err and not interrupts:raised() then error(err, 0) end
     if not record then break end
     session:write(session.format == "table" and line(record) or json(record, given.typed))
-    io.stdout:flush()
     left = left - 1
   end
   records:close()
+  if interrupts:raised() and session.progress.columns then io.stderr:write "\n" end -- behind the terminal's ^C
   return exit.SIGNALS[interrupts:raised()] or exit.DONE
 end
 
