@@ -3,10 +3,11 @@
 . "$(dirname "$0")/common.sh"
 
 # BENCH_NODE=1 sets the AWS SDK for JavaScript beside the library.
-if [[ ${BENCH_NODE:-} == 1 && ! -d cache/node/node_modules/@aws-sdk/lib-dynamodb ]]; then
+if [[ ${BENCH_NODE:-} == 1 && ! -d cache/node/node_modules/@aws-sdk/client-dynamodb-streams ]]; then
   say "fetching the AWS SDK for JavaScript into cache/node"
   mkdir -p cache/node
-  attend npm install --silent --no-audit --no-fund --prefix cache/node @aws-sdk/client-dynamodb @aws-sdk/lib-dynamodb
+  attend npm install --silent --no-audit --no-fund --prefix cache/node @aws-sdk/client-dynamodb \
+    @aws-sdk/client-dynamodb-streams @aws-sdk/lib-dynamodb @aws-sdk/util-dynamodb
 fi
 
 for lua in 5.4 luajit; do

@@ -6,7 +6,8 @@ local docs = { output = "docs/reference.md" }
 --- What a program uses, in the order in which one meets it; every other module follows as the inside of the library.
 docs.public = { "dynamodb", "dynamodb.client", "dynamodb.table", "dynamodb.batch", "dynamodb.transaction",
   "dynamodb.partiql.results", "dynamodb.expression.operators", "dynamodb.key_template", "dynamodb.time", "dynamodb.set",
-  "dynamodb.error", "dynamodb.streams", "dynamodb.streams.record", "dynamodb.lambda.http", "dynamodb.lambda.router",
+  "dynamodb.error", "dynamodb.streams", "dynamodb.streams.stream", "dynamodb.streams.iterator",
+  "dynamodb.streams.context", "dynamodb.streams.record", "dynamodb.lambda.http", "dynamodb.lambda.router",
   "dynamodb.lambda.request", "dynamodb.lambda.events", "dynamodb.lambda.idempotency", "dynamodb.lambda.metrics",
   "dynamodb.nginx", "dynamodb.nginx.cache", "dynamodb.migrate", "dynamodb.core" }
 --- How a program calls a module that it does not load itself.

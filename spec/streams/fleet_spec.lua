@@ -238,6 +238,46 @@ describe("consumers that share a stream", function()
     end
   end)
 
+  it("do not do again what was done in a transaction before its record failed after all", function()
+    local sums = engine.create_table(db, { "pk:S" })
+    finally(function() engine.drop_table(db, sums) end)
+    new_world { seed = 7, records = 10 }
+    local failed = {}
+    world:start(options(), function(record, ctx, client)
+      assert(ctx:transact(record, function(tx)
+        tx:update(client:table(sums, { partition = "pk" }), { pk = "sum" }, { add = { n = 1 } })
+      end))
+      if record.new.n % 3 == 0 and not failed[record.sequence_number] then
+        failed[record.sequence_number] = true
+        error "afterwards"
+      end
+    end)
+    read_all()
+    world:pass(1)
+    assert.is_not_nil(next(failed))
+    assert.equal(80, assert(db:table(sums, { partition = "pk" }):get({ pk = "sum" }, { consistent = true })).n)
+  end)
+
+  it("keep their other leases while a transaction takes longer than a lease", function()
+    for seed = 1, 4 do
+      new_world { seed = seed, records = 100, every = 0.05 }
+      local waited, ends
+      local one = world:start(options { stop = function() return ends end }, function(record, ctx)
+        if record.new.n ~= 4 or waited then return work() end
+        waited = true
+        return ctx:transact(record, function() world.runtime:wait(LEASE * 2) end)
+      end)
+      assert.is_true(world:await(5, function() return waited end))
+      world:start(options(), work)
+      world:pass(LEASE * 3)
+      ends = true
+      assert.equal(1, assert(one:result()).lost)
+      assert.equal(0, stream_world.late(world.log))
+      world:close()
+      renew_table()
+    end
+  end)
+
   it("set no checkpoint behind a record that failed", function()
     new_world { seed = 8, records = 20 }
     local codes = {}

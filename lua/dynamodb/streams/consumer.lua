@@ -4,6 +4,7 @@ local balance = require "dynamodb.streams.balance"
 local checkpoints = require "dynamodb.streams.checkpoint"
 local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
+local is_passing = require "dynamodb.streams.passing"
 local leases = require "dynamodb.streams.lease"
 local random = require "dynamodb.random"
 local topologies = require "dynamodb.streams.topology"
@@ -44,13 +45,6 @@ local consumer_mt = { __name = "dynamodb.Consumer", __index = consumer_methods }
 local BEATS = 3    -- renewals, and looks at the leases, in the time that a lease lasts
 local SLICE = 0.2  -- seconds of a wait after which it is looked whether there is still something to wait for
 local RETRY = 1    -- seconds before the shards or leases are asked for again, after a failure
-
---- May the same succeed later?
----@param err dynamodb.Error
----@return boolean
-function consumer_methods.is_passing(err)
-  return err.retryable or err.code == "DeadlineExceeded" or err.code == "Timeout" or err.code == "ConnectionError"
-end
 
 --- Is nothing further to be begun?
 ---@return boolean
@@ -102,28 +96,33 @@ end
 ---@param lease dynamodb.Lease
 local function renew(self, lease)
   local ok, err = self.store:renew(lease)
-  if not ok and not lease.lost and not self.is_passing(err) then self:fail(err) end
+  if not ok and not lease.lost and not is_passing(err) then self:fail(err) end
 end
 
---- Renews all leases, again and again, as long as there are any.
+--- Renews all leases, again and again. None waits for another one: a lease that is being written may be so for long.
 ---@param self dynamodb.Consumer
 local function beat(self)
+  local tasks = {} -- by lease
   while not self.is_over do
-    local tasks = {}
-    for _, worker in pairs(self.workers) do
-      if not worker.lease.lost and not worker.task.ended then
-        tasks[#tasks + 1] = self.runtime:spawn(renew, self, worker.lease)
+    for lease, task in pairs(tasks) do
+      if task.ended then
+        tasks[lease] = nil
+        local ok, raised = self.runtime:join(task)
+        if not ok then error(raised, 0) end
       end
     end
-    for _, task in ipairs(tasks) do
-      local ok, raised = self.runtime:join(task)
-      if not ok then error(raised, 0) end
+    for _, worker in pairs(self.workers) do
+      local lease = worker.lease
+      if not lease.lost and not worker.task.ended and not tasks[lease] then
+        tasks[lease] = self.runtime:spawn(renew, self, lease)
+      end
     end
     local due = self.runtime:now() + self.duration / BEATS
     while not self.is_over and self.runtime:now() < due do
       self.runtime:sleep(math.max(0, math.min(due - self.runtime:now(), SLICE)))
     end
   end
+  for _, task in pairs(tasks) do self.runtime:join(task) end
 end
 
 --- Begins to read a shard.
@@ -241,7 +240,7 @@ local function watch(self)
   end
   while not self:is_stopping() do
     local due, err = look(self)
-    if err and not self.is_passing(err) then return self:fail(err) end
+    if err and not is_passing(err) then return self:fail(err) end
     wait_until(self, due or self.runtime:now() + RETRY, is_early)
     reap(self)
   end

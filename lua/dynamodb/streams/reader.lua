@@ -12,6 +12,7 @@ local reader_mt = { __name = "dynamodb.ShardReader", __index = reader_methods }
 ---@field iterator string?      of what comes next
 ---@field since number?         of LATEST: older records are passed over when its place has to be found again
 ---@field limit integer         records of an answer
+---@field filters boolean?      older records are passed over right now
 ---@field ended boolean         the shard is closed, and all of it was read
 ---@field behind boolean        there is more to be read at once
 

@@ -1,6 +1,7 @@
 --- What a consumer knows of a stream's shards, kept up to date: it lists them when that is due, and does with their
 --- leases what the planner says.
 local errors = require "dynamodb.error"
+local is_passing = require "dynamodb.streams.passing"
 local planner = require "dynamodb.streams.planner"
 local readers = require "dynamodb.streams.reader"
 local shards = require "dynamodb.streams.shards"
@@ -158,7 +159,11 @@ function topology_methods:step()
   local is_due = self.client:now() >= self.due
   if is_due then
     local ok, err = list(self)
-    if not ok then return nil, err end
+    if not ok and not (is_passing(err) and next(self.shards)) then return nil, err end
+    if not ok then -- what is known has to be read all the same
+      is_due, self.due = false, self.client:now() + self.pause
+      self.pause = math.min(self.pause * 2, LONGEST)
+    end
   end
   local plan
   for _ = 1, ROUNDS do

@@ -1,11 +1,13 @@
 --- One shard in the hands of a consumer: it reads, has the records handled, and sets the checkpoint behind those that
 --- are done. It ends when the shard does, when the lease is lost or wanted by another one, and with the consumer.
+local contexts = require "dynamodb.streams.context"
 local errors = require "dynamodb.error"
 local events = require "dynamodb.streams.event"
+local is_passing = require "dynamodb.streams.passing"
 local pace = require "dynamodb.streams.pace"
 local random = require "dynamodb.random"
 local readers = require "dynamodb.streams.reader"
-local usage = require "dynamodb.usage"
+local records = require "dynamodb.streams.record"
 
 local worker_methods = {}
 local worker_mt = { __name = "dynamodb.ShardWorker", __index = worker_methods }
@@ -22,26 +24,17 @@ local worker_mt = { __name = "dynamodb.ShardWorker", __index = worker_methods }
 ---@field pinned number        when it was noted where LATEST is
 ---@field batch dynamodb.StreamBatch?    that the handler has
 
----@class dynamodb.StreamContext    what functions of a consumer's handler get beside the record
----@field stream string       ARN
----@field shard_id string
----@field sequence_number string?    of a record that is given up, for on_failure
-local context_methods = {}
-local context_mt = { __name = "dynamodb.StreamContext", __index = context_methods }
-
-local TURN = 0.05           -- seconds of records until other shards, and the renewing of leases, have a turn
 local SLICE = 0.2           -- seconds of a wait after which it is looked whether there is still something to wait for
 local FIRST, LONGEST = 0.2, 10 -- seconds before something is tried again: from, to
 local LISTINGS = 4          -- times in a row that a shard is not there until that is believed
 local PATIENCE = 2          -- seconds before a write of the lease is tried again, at most
 local PIN = 240             -- seconds after which the place of LATEST is noted anew; iterators live 900
 
---- Is it to begin nothing further?
----@param self dynamodb.ShardWorker
+--- Is nothing further to be begun?
 ---@return boolean
-local function is_over(self)
-  local lease = self.lease
-  return lease.lost or self.consumer:is_stopping() or self.consumer.store.shared and lease.wanted_by ~= nil or false
+function worker_methods:is_over()
+  local lease, consumer = self.lease, self.consumer
+  return lease.lost or consumer:is_stopping() or consumer.store.shared and lease.wanted_by ~= nil or false
 end
 
 --- Waits, not longer than there is something to wait for.
@@ -51,7 +44,7 @@ local function pause(self, seconds)
   local runtime = self.consumer.runtime
   local due = runtime:now() + seconds
   repeat
-    if is_over(self) then return end
+    if self:is_over() then return end
     runtime:sleep(math.max(0, math.min(due - runtime:now(), SLICE)))
   until runtime:now() >= due
 end
@@ -76,7 +69,7 @@ local function insist(self, method, ...)
     local ok, err = consumer.store[method](consumer.store, lease, ...)
     if ok then return true end
     if lease.lost then return false end
-    if not consumer.is_passing(err) then
+    if not is_passing(err) then
       consumer:fail(err)
       return false
     end
@@ -92,47 +85,6 @@ end
 local function holds(self)
   if self.lease.lost then return false end
   return self.consumer.runtime:now() < self.lease.expires or insist(self, "renew")
-end
-
--- ----------------------------------------------------------------------------------------------------- context ----
-
---- Milliseconds for which records may be begun: until the lease expires. Less than none: no further record.
----@return number
-function context_methods:remaining_ms()
-  local self_worker = self.worker
-  local runtime = self_worker.consumer.runtime
-  if runtime:now() - self_worker.turn >= TURN then
-    runtime:sleep(0)
-    self_worker.turn = runtime:now()
-  end
-  if is_over(self_worker) then return -1 end
-  return (self_worker.lease.expires - runtime:now()) * 1000
-end
-
---- Writes what a record brings about in one transaction with the checkpoint behind it: both or none, and only while the
---- shard is this consumer's, so that it happens once, however often the record comes. For a lease table of the same
---- client, and records that are handled in order (mode "stop"): behind a failed one there is no checkpoint.
----@param record dynamodb.Record
----@param f fun(tx: dynamodb.Transaction)    as of `db:transact`, up to 99 operations; it may run more than once
----@param options table?                     of `db:transact`, without token
----@return boolean? done                     also if it was done before
----@return dynamodb.Error?                   LeaseLost, CheckpointBlocked, or what the transaction failed by
-function context_methods:transact(record, f, options)
-  local store = self.worker.consumer.store
-  if not store.transact then
-    usage.raise "ctx:transact needs checkpoints in a lease table: consume(handler, { checkpoint = \"name\" })"
-  end
-  usage.check_type(f, "function", "what ctx:transact runs")
-  local number = type(record) == "table" and record.sequence_number
-  if type(number) ~= "string" then usage.raise "ctx:transact: the first argument must be a record of the stream" end
-  local batch = self.worker.batch
-  if not batch or batch.failed then
-    return nil, errors.new {
-      code = "CheckpointBlocked", message = "an earlier record has failed: there can be no checkpoint behind this one",
-      retryable = true, sent = false,
-    }
-  end
-  return store:transact(self.worker.lease, number, f, options)
 end
 
 -- ---------------------------------------------------------------------------------------------------- handling ----
@@ -203,8 +155,9 @@ end
 ---@param place integer
 ---@return boolean held
 local function advance(self, batch, place)
-  local number = batch.numbers[place - 1]
-  if not number or self.lease.checkpoint == number then return not self.lease.lost end
+  local number, there = batch.numbers[place - 1], self.lease.checkpoint
+  -- A transaction may have set it behind a record that has failed afterwards.
+  if not number or there:find "^%d" and records.compare(number, there) <= 0 then return not self.lease.lost end
   return insist(self, "checkpoint", number)
 end
 
@@ -215,7 +168,7 @@ end
 local function handle(self, batch)
   local consumer = self.consumer
   while #batch > 0 do
-    if is_over(self) or not holds(self) then return false end
+    if self:is_over() or not holds(self) then return false end
     self.batch, self.turn = batch, consumer.runtime:now()
     batch.failed, batch.err = nil, nil
     local ok, answer = pcall(consumer.handler, batch, self.ctx)
@@ -232,7 +185,7 @@ local function handle(self, batch)
         if not advance(self, batch, 2) then return false end
         batch = events.rest(batch, 2)
       end
-    elseif first and not is_over(self) and not insist(self, "renew") then -- there was little time left
+    elseif first and not self:is_over() and not insist(self, "renew") then -- there was little time left
       return false
     end
   end
@@ -241,7 +194,7 @@ end
 
 -- ----------------------------------------------------------------------------------------------------- reading ----
 
---- What was to be read is not there any more. Nobody is left to not know that.
+--- What was to be read is not there any more.
 ---@param self dynamodb.ShardWorker
 ---@param err dynamodb.Error
 ---@param kind "trimmed"|"gone"
@@ -265,7 +218,7 @@ local function read_failed(self, err, kind)
   self.failures = self.failures + 1
   if kind == "trimmed" or kind == "gone" and self.failures >= LISTINGS then
     lost_records(self, err, kind)
-  elseif kind or self.consumer.is_passing(err) then
+  elseif kind or is_passing(err) then
     pause(self, delay(self, self.failures))
   else
     self.consumer:fail(err)
@@ -275,10 +228,10 @@ end
 --- Where LATEST is goes with the iterator as long as no record has come.
 ---@param self dynamodb.ShardWorker
 local function pin(self)
-  local now = self.consumer.runtime:now()
-  if self.lease.checkpoint ~= "LATEST" or not self.reader.iterator or now < self.pinned + PIN then return end
+  local reader, now = self.reader, self.consumer.runtime:now()
+  if self.lease.checkpoint ~= "LATEST" or reader.filters or now < self.pinned + PIN then return end
   self.pinned = now
-  insist(self, "pin", self.reader.iterator)
+  insist(self, "pin", reader.iterator)
 end
 
 --- Reads once and handles what came.
@@ -301,7 +254,7 @@ end
 --- Reads and handles until it is over, then lets go of the lease.
 function worker_methods:run()
   local consumer, lease = self.consumer, self.lease
-  while lease.checkpoint ~= "SHARD_END" and not is_over(self) and holds(self) do turn(self) end
+  while lease.checkpoint ~= "SHARD_END" and not self:is_over() and holds(self) do turn(self) end
   if lease.checkpoint == "SHARD_END" then
     consumer.report.shards = consumer.report.shards + 1
     consumer.topology:hurry()
@@ -322,7 +275,7 @@ local function new(consumer, lease)
     pinned = consumer.runtime:now(),
     reader = readers.new(consumer.client, consumer.arn, lease, consumer.batch_size),
   }, worker_mt)
-  self.ctx = setmetatable({ stream = consumer.arn, shard_id = lease.id, worker = self }, context_mt)
+  self.ctx = contexts.new(self)
   return self
 end
 
