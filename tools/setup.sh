@@ -62,7 +62,10 @@ for want in "$@"; do
       need clang-format clang-format
       need cppcheck cppcheck
       ;;
-    fuzz) need clang clang ;;
+    fuzz)
+      need clang clang
+      need_package libclang-rt-dev                # libFuzzer and the sanitizers; clang only recommends it
+      ;;
     *) die "setup for what? build, engine, nginx, test, lambda, lint or fuzz" ;;
   esac
 done
