@@ -227,6 +227,7 @@ build = {
     ["dynamodb.lambda.runtime"] = "lua/dynamodb/lambda/runtime.lua",
     ["dynamodb.lambda.stream_response"] = "lua/dynamodb/lambda/stream_response.lua",
     ["dynamodb.lambda.workers"] = "lua/dynamodb/lambda/workers.lua",
+    ["dynamodb.lazy"] = "lua/dynamodb/lazy.lua",
     ["dynamodb.migrate"] = "lua/dynamodb/migrate.lua",
     ["dynamodb.migrate.bulk"] = "lua/dynamodb/migrate/bulk.lua",
     ["dynamodb.migrate.checkpoint"] = "lua/dynamodb/migrate/checkpoint.lua",

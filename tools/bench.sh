@@ -21,6 +21,7 @@ done
 
 [[ -e build/luajit/dynamodb/core.so && -e build/5.4/dynamodb/core.so ]] || exit 0
 tools/setup.sh build test
+tools/libcurl_minimal.sh || say "no libcurl like Amazon Linux's: its source cannot be had here"
 for program in bench/lambda/*.lua bench/nginx/*.lua; do
   say "$program"
   LUA_PATH="./lua/?.lua;./?.lua;;" LUA_CPATH="./build/5.4/?.so;;" attend lua5.4 "$program"

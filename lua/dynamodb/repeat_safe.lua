@@ -1,5 +1,5 @@
 --- May a request be sent again when it is unknown whether it was applied?
-local statements = require "dynamodb.partiql.statement"
+local statements = require "dynamodb.lazy" "dynamodb.partiql.statement"
 
 local repeat_safe = {}
 

@@ -3,7 +3,7 @@
 --- after each attempt whether there is another one.
 local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
-local explain = require "dynamodb.explain"
+local explain = require "dynamodb.lazy" "dynamodb.explain"
 local expression = require "dynamodb.expression"
 local hooks = require "dynamodb.hooks"
 local invocation = require "dynamodb.invocation"

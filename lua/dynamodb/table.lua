@@ -1,6 +1,7 @@
 --- One table: reading and writing single items.
-local admin = require "dynamodb.admin.ensure"
-local batch = require "dynamodb.batch"
+local lazy = require "dynamodb.lazy"
+local admin = lazy "dynamodb.admin.ensure"
+local batch = lazy "dynamodb.batch"
 local expression = require "dynamodb.expression"
 local index = require "dynamodb.index"
 local key = require "dynamodb.key"
@@ -11,10 +12,10 @@ local request = require "dynamodb.request"
 local schema = require "dynamodb.schema"
 local shared = require "dynamodb.nginx.shared"
 local stamps = require "dynamodb.stamps"
-local tables = require "dynamodb.admin.tables"
-local transaction = require "dynamodb.transaction"
+local tables = lazy "dynamodb.admin.tables"
+local transaction = lazy "dynamodb.transaction"
 local usage = require "dynamodb.usage"
-local waiters = require "dynamodb.admin.waiters"
+local waiters = lazy "dynamodb.admin.waiters"
 local write = require "dynamodb.write"
 
 local table_methods = {}

@@ -3,17 +3,18 @@
 ---
 --- A profile that assumes a role goes before a web identity token of the environment, and any other one behind it, as
 --- the AWS CLI has it. A profile that the program itself chose goes before the environment, which is not asked then.
-local assume_role = require "dynamodb.credentials.assume_role"
+local lazy = require "dynamodb.lazy"
+local assume_role = lazy "dynamodb.credentials.assume_role"
 local cached = require "dynamodb.credentials.cached"
 local chain = require "dynamodb.credentials.chain"
 local container = require "dynamodb.credentials.container"
 local environment = require "dynamodb.credentials.environment"
 local failure = require "dynamodb.credentials.failure"
 local imds = require "dynamodb.credentials.imds"
-local login = require "dynamodb.credentials.login"
-local process = require "dynamodb.credentials.process"
-local profile = require "dynamodb.credentials.profile"
-local sso = require "dynamodb.credentials.sso"
+local login = lazy "dynamodb.credentials.login"
+local process = lazy "dynamodb.credentials.process"
+local profile = lazy "dynamodb.credentials.profile"
+local sso = lazy "dynamodb.credentials.sso"
 local static = require "dynamodb.credentials.static"
 local web_identity = require "dynamodb.credentials.web_identity"
 
