@@ -13,8 +13,8 @@ rm -rf "$prefix"
 mkdir -p "$prefix/apt/lists/partial"
 apt-get indextargets --format 'deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
   grep -E ' main$' | sort -u > "$prefix/apt/sources.list"
-apt=(-qq -o APT::Sandbox::User=root -o Dir::Etc::SourceList="$prefix/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
-  -o Dir::State::Lists="$prefix/apt/lists")
+apt=(-qq -o APT::Sandbox::User=root -o Dir::State::Lists="$prefix/apt/lists"
+  -o Dir::Etc::SourceList="$prefix/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null)
 [[ $(id -u) != 0 ]] || DEBIAN_FRONTEND=noninteractive attend apt-get -qq -o Dpkg::Use-Pty=0 install -y \
   --no-install-recommends "${packages[@]}" > /dev/null
 attend apt-get "${apt[@]}" update
