@@ -260,16 +260,16 @@ describe("consumers that share a stream", function()
 
   it("keep their other leases while a transaction takes longer than a lease", function()
     for seed = 1, 4 do
-      new_world { seed = seed, records = 100, every = 0.05 }
-      local waited, ends
+      new_world { seed = seed, records = 30, every = 0.05 }
+      local busy, ends = {}, nil
       local one = world:start(options { stop = function() return ends end }, function(record, ctx)
-        if record.new.n ~= 4 or waited then return work() end
-        waited = true
-        return ctx:transact(record, function() world.runtime:wait(LEASE * 2) end)
+        busy[ctx.shard_id] = true
+        if ctx.shard_id == "shardId-b" then return world.runtime:wait(LEASE * 3) end
+        return ctx:transact(record, function() world.runtime:wait(LEASE * 3) end)
       end)
-      assert.is_true(world:await(5, function() return waited end))
+      assert.is_true(world:await(5, function() return busy["shardId-a"] and busy["shardId-b"] end))
       world:start(options(), work)
-      world:pass(LEASE * 3)
+      world:pass(LEASE * 2.9)
       ends = true
       assert.equal(1, assert(one:result()).lost)
       assert.equal(0, stream_world.late(world.log))
