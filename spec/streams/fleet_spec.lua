@@ -200,6 +200,19 @@ describe("consumers that share a stream", function()
     assert.is_nil((db:call("DescribeTable", { TableName = name })))
   end)
 
+  it("handle all that there is when they are started again after the lease table has vanished", function()
+    new_world { seed = 6, records = 40, every = 0.02 }
+    local one = world:start(options(), work)
+    world:pass(0.5)
+    engine.drop_table(db, name)
+    local _, err = one:result()
+    assert.is_true(err:is "ResourceNotFound")
+    world.log = {}
+    world:start(options(), work)
+    read_all()
+    assert.is_true(stream_world.is_ordered(world.log))
+  end)
+
   it("end with an error where the lease table is of another kind", function()
     local other = engine.create_table(db, { "pk:S" })
     finally(function() engine.drop_table(db, other) end)

@@ -163,8 +163,8 @@ end
 ---@param options table?
 ---@return dynamodb.ConsumerReport? report    records, failed, gaps, shards, lost
 ---@return dynamodb.Error?     with `report`: HandlerFailed with `cause`, StreamDisabled, StreamNotEnabled,
----                            StreamReplaced, TrimmedDataAccessException, LeaseTableError, CheckpointError, or what
----                            the service says
+---                            StreamReplaced, TrimmedDataAccessException, LeaseTableError, CheckpointError,
+---                            ResponseError (max_attempts in a row), or what the service says
 function stream_methods:consume(handler, options)
   usage.check_type(handler, "function", "the handler of consume")
   options = check_reading(self.client, option_rules.check(options, CONSUMING, "consume"))
