@@ -81,7 +81,7 @@ describe("a consumer in nginx's workers", function()
   end
 
   local function are_gone(pids)
-    return process.await(PATIENCE, function()
+    return true == process.await(PATIENCE, function()
       local now = table.concat(self:workers(), " ") .. " "
       for _, pid in ipairs(pids) do
         if now:find(pid .. " ", 1, true) then return false end
@@ -105,7 +105,7 @@ describe("a consumer in nginx's workers", function()
       local before, workers = owner(), self:workers()
       self:reload()
       write(5)
-      assert.truthy(are_gone(workers))
+      assert.is_true(are_gone(workers))
       assert.is_true(owner() ~= before)
       assert.equal(3 + round * 5, counted(3 + round * 5))
     end
@@ -119,7 +119,7 @@ describe("a consumer in nginx's workers", function()
     local workers = self:workers()
     for _, pid in ipairs(workers) do posix.kill(pid, SIGKILL) end
     write(5)
-    assert.truthy(are_gone(workers))
+    assert.is_true(are_gone(workers))
     assert.equal(8, counted(8))
   end)
 
