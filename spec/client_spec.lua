@@ -194,6 +194,20 @@ describe("time", function()
 end)
 
 describe("a client", function()
+  it("waits while tasks go on", function()
+    local db = client {}
+    local began, order = db:now(), {}
+    db:parallel {
+      function() db:sleep(2) order[#order + 1] = "two" end,
+      function() db:sleep(1) order[#order + 1] = "one" end,
+    }
+    assert.same({ "one", "two" }, order)
+    assert.equal(2, db:now() - began)
+    for _, seconds in ipairs { -1, "1", 0 / 0, math.huge } do
+      assert.matches("sleep: a number of seconds from 0", message_of(db.sleep, db, seconds))
+    end
+  end)
+
   it("asks for credentials again at each call and signs with what it gets", function()
     local calls = 0
     local runtime = fake.new { answers = { {}, {} } }

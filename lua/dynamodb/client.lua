@@ -307,6 +307,15 @@ function client_methods:now()
   return self:runtime():now()
 end
 
+--- Waits. Other tasks go on meanwhile (those of `parallel`, and of a consumer of a stream), and nginx's worker does.
+---@param seconds number    0 gives the others a turn
+function client_methods:sleep(seconds)
+  if type(seconds) ~= "number" or not (seconds >= 0 and seconds < math.huge) then
+    usage.raise("sleep: a number of seconds from 0 is expected, not " .. tostring(seconds))
+  end
+  self:runtime():sleep(seconds)
+end
+
 ---@param message string
 ---@return nil
 ---@return dynamodb.Error

@@ -132,6 +132,25 @@ describe("a consumer of a real stream", function()
     assert.equal(8, seen)
   end)
 
+  it("does not leave the rest of a stream behind that the table has another one for", function()
+    write(1, 5)
+    local seen = {}
+    assert(db:stream(items):consume(handler_into(seen), { checkpoint = leases,
+      stop = function() return #seen == 3 end }))
+    local old = assert(db:stream(items):arn())
+    assert(items:alter { stream = false })
+    assert(items:wait "active")
+    assert(items:alter { stream = "NEW_AND_OLD_IMAGES" })
+    write(6, 6)
+    local report, err = db:stream(items):consume(handler_into(seen), { checkpoint = leases })
+    assert.same({ nil, "StreamReplaced" }, { report, err.code })
+    assert.matches(old, err.message, 1, true)
+    local gaps = {}
+    assert(db:stream(items):consume(handler_into(seen), { checkpoint = leases,
+      on_trimmed = function(gap) gaps[#gaps + 1] = gap.stream end, stop = function() return #seen == 4 end }))
+    assert.same({ old }, gaps) -- dynoxide shows the old records in the new stream, too: which came last is not asked
+  end)
+
   it("ends with an error when the stream is turned off", function()
     write(1, 2)
     local seen = {}

@@ -114,6 +114,45 @@ describe("a consumer by itself", function()
     assert.is_true(stream_world.is_ordered(world.log))
   end)
 
+  it("begins again with the record that it has ended at", function()
+    local file = process.temporary()
+    new_world { seed = 6 }
+    local function failing(record) if record.new.n == 5 then error "not this one" end end
+    local _, err = world:start({ max_attempts = 1, checkpoint = { file = file } }, failing):result()
+    local failed = err.message:match "^record (%d+) of"
+    assert.equal(err.report.records, #world.log - 1)
+    world.log = {}
+    world:start { poll = 0.1, checkpoint = { file = file } }
+    local rest = #world.model:all() - err.report.records
+    assert.is_true(world:await(60, function() return #world.log == rest end))
+    local seen, repeated = stream_world.numbers(world.log)
+    assert.same({ true, 0 }, { seen[failed], repeated })
+  end)
+
+  it("gives a record that cannot be read to on_failure, by its number, and skips none", function()
+    new_world { seed = 8, records = 10 }
+    world.model:damage("110", function(record) record.dynamodb.Keys = nil end)
+    local taken = {}
+    local one = world:start { poll = 0.1, max_attempts = 2, timeout = 20, on_failure = function(record, err, ctx)
+      taken[#taken + 1] = { tostring(record), err.message, ctx.sequence_number }
+    end }
+    local report = assert(one:result())
+    assert.same({ { "nil", "the record has no Keys", "110" } }, taken)
+    assert.same({ 1, #world.model:all() - 1 }, { report.failed, report.records })
+    local _, err = world:start({ poll = 0.1, max_attempts = 2 }):result()
+    assert.matches("^record 110 of .* fails, also at attempt 2: .*has no Keys", err.message)
+  end)
+
+  it("ends with an error when answers cannot be understood again and again", function()
+    new_world { seed = 8, records = 10 }
+    world.model:damage("110", function(record) record.dynamodb.NewImage.n = { Q = "1" } end)
+    local report, err = world:start({ poll = 0.1, max_attempts = 3, timeout = 600, on_failure = print }):result()
+    assert.is_nil(report)
+    assert.equal("ResponseError", err.code)
+    assert.matches("GetRecords", tostring(err))
+    assert.is_nil(stream_world.numbers(world.log)["110"])
+  end)
+
   it("goes on behind a record that fails once", function()
     new_world { seed = 7, faults = FAULTS }
     local failed = {}

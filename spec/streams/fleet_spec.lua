@@ -200,6 +200,19 @@ describe("consumers that share a stream", function()
     assert.is_nil((db:call("DescribeTable", { TableName = name })))
   end)
 
+  it("handle all that there is when they are started again after the lease table has vanished", function()
+    new_world { seed = 6, records = 40, every = 0.02 }
+    local one = world:start(options(), work)
+    world:pass(0.5)
+    engine.drop_table(db, name)
+    local _, err = one:result()
+    assert.is_true(err:is "ResourceNotFound")
+    world.log = {}
+    world:start(options(), work)
+    read_all()
+    assert.is_true(stream_world.is_ordered(world.log))
+  end)
+
   it("end with an error where the lease table is of another kind", function()
     local other = engine.create_table(db, { "pk:S" })
     finally(function() engine.drop_table(db, other) end)
@@ -260,16 +273,16 @@ describe("consumers that share a stream", function()
 
   it("keep their other leases while a transaction takes longer than a lease", function()
     for seed = 1, 4 do
-      new_world { seed = seed, records = 100, every = 0.05 }
-      local waited, ends
+      new_world { seed = seed, records = 30, every = 0.05 }
+      local busy, ends = {}, nil
       local one = world:start(options { stop = function() return ends end }, function(record, ctx)
-        if record.new.n ~= 4 or waited then return work() end
-        waited = true
-        return ctx:transact(record, function() world.runtime:wait(LEASE * 2) end)
+        busy[ctx.shard_id] = true
+        if ctx.shard_id == "shardId-b" then return world.runtime:wait(LEASE * 3) end
+        return ctx:transact(record, function() world.runtime:wait(LEASE * 3) end)
       end)
-      assert.is_true(world:await(5, function() return waited end))
+      assert.is_true(world:await(5, function() return busy["shardId-a"] and busy["shardId-b"] end))
       world:start(options(), work)
-      world:pass(LEASE * 3)
+      world:pass(LEASE * 2.9)
       ends = true
       assert.equal(1, assert(one:result()).lost)
       assert.equal(0, stream_world.late(world.log))

@@ -121,12 +121,18 @@ describe("a lease table", function()
   end)
 
   it("is refused if it is a table of another kind", function()
-    local other = engine.create_table(db, { "pk:S", "sk:S" })
-    finally(function() engine.drop_table(db, other) end)
-    local ok, err = leases.new(db:table(other), ARN, "a", 10):open()
-    assert.is_nil(ok)
-    assert.same({ "LeaseTableError", other .. " is no lease table: its key is pk and sk, not leaseKey alone" },
-      { err.code, err.message })
+    for text, key in pairs {
+      ["pk (S) and sk (N)"] = { "pk:S", "sk:N" }, ["leaseKey (S) and sk (S)"] = { "leaseKey:S", "sk:S" },
+      ["leaseKey (N)"] = { "leaseKey:N" },
+    } do
+      local other = engine.create_table(db, key)
+      finally(function() engine.drop_table(db, other) end)
+      local ok, err = leases.new(db:table(other), ARN, "a", 10):open()
+      assert.is_nil(ok)
+      assert.equal("LeaseTableError", err.code)
+      assert.equal(("%s is no lease table: its key is %s, not leaseKey (S) alone"):format(other, text), err.message)
+      engine.drop_table(db, other)
+    end
   end)
 
   it("says its name when it is gone", function()

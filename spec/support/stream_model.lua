@@ -154,6 +154,7 @@ function operations.GetRecords(self, params)
     local record = shard.records[i]
     record.created = math.floor(self.epoch + record.at)
     list[#list + 1] = typed(record)
+    if self.damages[record.number] then self.damages[record.number](list[#list]) end
   end
   local drained = last == count and not is_open(self, shard)
   return 200, { Records = list, NextShardIterator = not drained and iterator_of(self, shard, last) or nil }
@@ -170,6 +171,11 @@ function model_methods:answer(operation, params)
   return operations[operation](self, params)
 end
 
+--- The record is one that something is wrong with.
+---@param number string
+---@param damage fun(record: table)    changes it, as it is sent
+function model_methods:damage(number, damage) self.damages[number] = damage end
+
 --- Nothing is written any more.
 function model_methods:disable() self.disabled = self:time() end
 
@@ -180,8 +186,8 @@ function model_methods:disable() self.disabled = self:time() end
 function stream_model.new(settings)
   local self = setmetatable({
     state = settings.seed * 7919 + 17, now = settings.now, start = settings.now(), shards = {}, order = {},
-    records = {}, counts = {}, faults = settings.faults or {}, page = settings.page or 3, life = settings.life or 900,
-    ignores_filter = settings.ignores_filter, epoch = settings.epoch or 1700000000,
+    records = {}, counts = {}, damages = {}, faults = settings.faults or {}, page = settings.page or 3,
+    life = settings.life or 900, ignores_filter = settings.ignores_filter, epoch = settings.epoch or 1700000000,
   }, model_mt)
   for _ = 1, 3 do self:random() end
   write_script(self, { records = settings.records or 40, every = settings.every or 0.02 })

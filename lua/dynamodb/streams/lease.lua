@@ -36,14 +36,18 @@ local function told(err, name)
 end
 
 ---@param name string
----@param keys dynamodb.Schema
+---@param keys dynamodb.TableDescription
 ---@return nil
 ---@return dynamodb.Error
 local function wrong_kind(name, keys)
+  local names = {}
+  for i, key in ipairs { keys.partition, keys.sort } do
+    names[i] = ("%s (%s)"):format(key, tostring(keys.types[key]))
+  end
   return nil, errors.new {
     code = "LeaseTableError", retryable = false, sent = true,
-    message = ("%s is no lease table: its key is %s, not leaseKey alone"):format(name,
-      keys.sort and keys.partition .. " and " .. keys.sort or keys.partition),
+    message = ("%s is no lease table: its key is %s, not leaseKey (S) alone"):format(name,
+      table.concat(names, " and ")),
   }
 end
 

@@ -154,8 +154,8 @@ end
 --- | `timeout`, `deadline` | seconds until nothing further is begun, or a time on `db:now()`; none |
 ---
 --- A lease table that is not there is made; a file is for one process. Without `on_failure`, or when that fails, too,
---- the consumer ends with the code HandlerFailed. A function that waits through the library (or through nginx) lets
---- leases be renewed meanwhile; what a record needs beside that must not take longer than a lease lasts.
+--- the consumer ends with the code HandlerFailed. A function that waits through the library (a request, `db:sleep`) or
+--- through nginx lets leases be renewed meanwhile; what a record needs beside that must not take longer than a lease.
 ---
 --- The handler's ctx has `stream` and `shard_id`, and `ctx:transact(record, function(tx) … end)`, which writes what a
 --- record brings about and the checkpoint in one transaction. Numbers are decoded as `connect` says.
@@ -163,8 +163,8 @@ end
 ---@param options table?
 ---@return dynamodb.ConsumerReport? report    records, failed, gaps, shards, lost
 ---@return dynamodb.Error?     with `report`: HandlerFailed with `cause`, StreamDisabled, StreamNotEnabled,
----                            StreamReplaced, TrimmedDataAccessException, LeaseTableError, CheckpointError, or what
----                            the service says
+---                            StreamReplaced, TrimmedDataAccessException, LeaseTableError, CheckpointError,
+---                            ResponseError (max_attempts in a row), or what the service says
 function stream_methods:consume(handler, options)
   usage.check_type(handler, "function", "the handler of consume")
   options = check_reading(self.client, option_rules.check(options, CONSUMING, "consume"))

@@ -218,6 +218,8 @@ local function read_failed(self, err, kind)
   self.failures = self.failures + 1
   if kind == "trimmed" or kind == "gone" and self.failures >= LISTINGS then
     lost_records(self, err, kind)
+  elseif err.code == "ResponseError" and self.failures >= self.consumer.max_attempts then
+    self.consumer:fail(err) -- what cannot be understood again and again would be waited for in vain
   elseif kind or is_passing(err) then
     pause(self, delay(self, self.failures))
   else
