@@ -98,6 +98,14 @@ describe("idempotency.wrap", function()
     assert.same({ put.Item.owner }, { (select(2, next(deleted.ExpressionAttributeValues))) })
   end)
 
+  it("gives the key back, and hands the error on, when the work returns one after nil", function()
+    local handler, runtime = new({ ok(), ok() }, nil, function() return nil, "no card" end)
+    local result, err = handler({ order = "o1" }, ctx)
+    assert.is_nil(result)
+    assert.equal("no card", err)
+    assert.equal("DeleteItem", select(2, sent(runtime, 2)))
+  end)
+
   it("marks each item as its own", function()
     local handler, runtime = new { ok(), ok(), ok(), ok() }
     handler({ order = "o1" }, ctx)
@@ -156,6 +164,8 @@ describe("idempotency.wrap", function()
     local handler, runtime = new({}, { missing = "run" })
     assert.same({}, handler({}, ctx))
     assert.equal(0, #runtime.requests)
+    handler = new({}, { missing = "run" }, function() return nil, "no card" end)
+    assert.equal("no card", select(2, handler({}, ctx)))
   end)
 
   it("remembers results in memory, so many of them, and not beyond their time", function()
@@ -212,6 +222,13 @@ describe("idempotency.wrap", function()
       local handler = new({ taken_by { id = "x", status = "COMPLETED", data = { charged = "o1" } } },
         { layout = "typescript" })
       assert.same({ charged = "o1" }, handler({ order = "o1" }, ctx))
+    end)
+
+    it("with whole numbers of any size, as far as this Lua has them", function()
+      assert.equal(core.md5 '{"id": 9007199254740991}', (id_of("python", core.json_decode '{"id":9007199254740991}')))
+      if not math.type then return end
+      assert.equal(core.md5 '{"id": 123456789012345679}',
+        (id_of("python", core.json_decode '{"id":123456789012345679}')))
     end)
 
     it("with characters beyond the first plane", function()

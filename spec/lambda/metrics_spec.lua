@@ -91,6 +91,13 @@ describe("metrics", function()
     assert.is_nil(lines[2].ColdStart)
   end)
 
+  it("hand on the error that a handler returns after nil", function()
+    local m = new()
+    local result, err = m:wrap(function() return nil, "no card" end)({}, {})
+    assert.is_nil(result)
+    assert.equal("no card", err)
+  end)
+
   it("go to standard output by default", function()
     local m = metrics.new { namespace = "N" }
     m:add("A", 1)

@@ -39,7 +39,10 @@ end
 ---@param value number
 ---@return string
 local function digits_of(value)
-  if value == math.floor(value) and value > -2 ^ 53 and value < 2 ^ 53 then return ("%d"):format(value) end
+  local is_integer = math.type ~= nil and math.type(value) == "integer"
+  if is_integer or value == math.floor(value) and value > -2 ^ 53 and value < 2 ^ 53 then
+    return ("%d"):format(value)
+  end
   for precision = 15, 17 do
     local text = ("%." .. precision .. "g"):format(value)
     if tonumber(text) == value then return text end

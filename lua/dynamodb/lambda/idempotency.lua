@@ -183,6 +183,7 @@ end
 ---@param request dynamodb.HttpRequest?
 ---@return boolean? ok
 ---@return any result    of the handler, now or earlier; or the failure
+---@return any err       with a nil of the handler's: it has failed as the library does
 local function call(self, handler, event, ctx, request)
   local value = self.key(event, request)
   if is_missing(value) then
@@ -207,11 +208,12 @@ local function call(self, handler, event, ctx, request)
     end
     return nil, new_error("IdempotencyInProgress", "the same work is under way", true)
   end
-  local ok, result = pcall(handler, event, ctx)
-  if not ok or not self.keep(result) then
+  local ok, result, problem = pcall(handler, event, ctx)
+  local failed = result == nil and problem ~= nil
+  if not ok or failed or not self.keep(result) then
     release(self, key, item, ctx)
     if not ok then error(result, 0) end
-    return true, result
+    return true, result, problem
   end
   local completed
   err, completed = complete(self, key, item, result, ctx)
@@ -249,8 +251,8 @@ local function check(options)
 end
 
 --- A handler that does its work once for each key. A repetition gets the kept result; one that comes while the work is
---- under way fails with the code IdempotencyInProgress. When the handler raises, nothing is kept and the next event
---- tries again. For a request of HTTP such failures are responses (409, 422, 400), else they are raised.
+--- under way fails with the code IdempotencyInProgress. When the handler raises, or returns `nil, err`, nothing is kept
+--- and the next event tries again. For a request of HTTP such failures are responses (409, 422, 400), else they are raised.
 ---
 --- | option | meaning |
 --- | --- | --- |
@@ -266,9 +268,9 @@ end
 --- | `keep` | `f(result)`: keep it? Responses with a status of 500 or more, or 429, are not |
 ---
 --- Results must be what JSON can hold. A table with a sort key has all items of a handler in one partition.
----@param handler fun(event: any, ctx: any): any
+---@param handler fun(event: any, ctx: any): any, any
 ---@param options table
----@return fun(event: any, ctx: any): any
+---@return fun(event: any, ctx: any): any, any
 function idempotency.wrap(handler, options)
   usage.check_type(handler, "function", "handler")
   check(options)
@@ -280,8 +282,8 @@ function idempotency.wrap(handler, options)
   }
   return function(event, ctx)
     local request = requests.new(event)
-    local ok, result = call(self, handler, event, ctx, request)
-    if ok then return result end
+    local ok, result, problem = call(self, handler, event, ctx, request)
+    if ok then return result, problem end
     if not request then error(result, 0) end
     local id = type(ctx) == "table" and ctx.request_id or request.request_id
     local response, is_ours = failure.response(result, id)

@@ -166,19 +166,19 @@ end
 
 --- A handler that writes the metrics when it ends, also when it raises; each line has the invocation's request id. The
 --- first invocation counts as `ColdStart`.
----@param handler fun(event: any, ctx: any): any
----@return fun(event: any, ctx: any): any
+---@param handler fun(event: any, ctx: any): any, any
+---@return fun(event: any, ctx: any): any, any
 function metrics_methods:wrap(handler)
   usage.check_type(handler, "function", "handler")
   return function(event, ctx)
     if self.is_cold then self:add("ColdStart", 1, "Count") end
     self.is_cold = false
     local id = type(ctx) == "table" and ctx.request_id
-    local ok, result = pcall(handler, event, ctx)
+    local ok, result, err = pcall(handler, event, ctx)
     if id then self:property("requestId", id) end
     self:flush()
     if not ok then error(result, 0) end
-    return result
+    return result, err
   end
 end
 
