@@ -72,6 +72,12 @@ for _, source in ipairs(http_events.sources) do
       assert.is_true(#core.json_encode(made) > 0)
     end)
 
+    it("gets a cookie that stands among the headers", function()
+      local made = answer(function() return http.response(200, "", { ["Set-Cookie"] = { "a=1; Expires=Thu, 1 Jan" } }) end,
+        {}, source)
+      assert.same({ "a=1; Expires=Thu, 1 Jan" }, { (table.unpack or unpack)((select(2, http_events.headers(made)))) })
+    end)
+
     it("gets bytes as base64", function()
       local made = answer(function() return http.response(200, dynamodb.binary "\0\255") end, {}, source)
       assert.same({ true, core.base64 "\0\255" }, { made.isBase64Encoded, made.body })
@@ -288,6 +294,8 @@ describe("http", function()
     assert.matches("whole number from 100", message_of(http.response, 99))
     assert.matches("whole number from 400", message_of(http.error, 200, "x"))
     assert.matches("on one line", message_of(http.response, 200, nil, { location = "x\r\nset-cookie: y" }))
+    assert.matches("a cookie of a response", message_of(http.response, 200, nil, nil, { "a=1\r\nx: y" }))
+    assert.matches("a cookie of a response", message_of(http.response, 200, nil, { ["set-cookie"] = { "a" } }, { 7 }))
     assert.matches("cannot be the name of a header", message_of(http.response, 200, nil, { ["x y"] = "1" }))
     assert.matches("body of a response must be a string", message_of(http.response, 200, {}))
     assert.matches('did you mean "cors"', message_of(http.handler, print, { corse = {} }))

@@ -105,6 +105,16 @@ describe("metrics", function()
     assert.matches('^{.*"A":1.*}\n$', text)
   end)
 
+  it("refuse what JSON cannot hold when it is added, not when they are written", function()
+    local m, lines = new()
+    assert.matches("property p cannot be JSON", message_of(m.property, m, "p", "\255"))
+    assert.matches("property p cannot be JSON", message_of(m.property, m, "p", print))
+    assert.matches("dimension d cannot be JSON", message_of(m.dimension, m, { d = "\255" }))
+    assert.matches("the name of a metric cannot be JSON", message_of(m.add, m, "\255", 1))
+    m:add("A", 1):flush()
+    assert.equal(1, lines[1].A)
+  end)
+
   it("refuse what CloudWatch would not take", function()
     local m = new { dimensions = { service = "orders" } }
     assert.matches("must be a finite number", message_of(m.add, m, "A", 0 / 0))

@@ -143,6 +143,17 @@ describe("cors", function()
     end
   end)
 
+  it("leaves a response alone that the program gives again and again", function()
+    local router = http.router { cors = { origins = { "https://a.example" } } }
+    local always = http.json(200, { 1 }, { vary = { "Accept" } })
+    router:get("/", function() return always end)
+    go(router, "HEAD", "/", "http", from)
+    local _, body, headers = go(router, "GET", "/", "http", { { "Origin", "https://evil.example" } })
+    assert.same({ 1 }, body)
+    assert.is_nil(headers["access-control-allow-origin"])
+    assert.equal("Accept, Origin", headers.vary)
+  end)
+
   it("needs a list of origins for credentials", function()
     assert.matches("credentials need a list", message_of(http.router, { cors = { origins = "*", credentials = true } }))
     assert.matches("cors.origins must be", message_of(http.router, { cors = {} }), 1, true)

@@ -64,6 +64,12 @@ describe("A streamed response", function()
     assert.equal("<p>", list[2])
   end)
 
+  it("of HTTP has headers of one value each, and lists of cookies only where there are some", function()
+    local post = run([[ctx:stream { headers = { Vary = { "a", "b" }, ["X-N"] = 1 }, cookies = {} }]]):posts(1)[1]
+    assert.same({ statusCode = 200, headers = { vary = "a, b", ["x-n"] = "1" } },
+      core.json_decode(chunks(post.body)[1]:match "^[^%z]*"))
+  end)
+
   it("goes over a new connection where the old one was closed meanwhile", function()
     local post = run("os.execute 'sleep 0.05' ctx:stream():write 'whole'", {
       { { "read" }, { "send", event "1" }, { "close" } },
@@ -121,6 +127,8 @@ describe("A streamed response", function()
     ["begun twice"] = "ctx:stream() ctx:stream()",
     ["begun with an option that is none"] = "ctx:stream { stauts = 200 }",
     ["begun with a content type that breaks the line"] = "ctx:stream { content_type = 'a\\r\\nb' }",
+    ["begun with a header that breaks the line"] = "ctx:stream { headers = { a = 'x\\r\\nb: c' } }",
+    ["begun with a status that is none"] = "ctx:stream { status = 200.5 }",
     ["written what is no string"] = "ctx:stream():write(7)",
   } do
     it("raises when it is " .. what, function()

@@ -59,7 +59,11 @@ end
 ---@param methods string?    of a preflight: those that the path has
 function cors.add(self, request, response, methods)
   local origin, headers = request.headers.origin, response.headers
-  if not self.any then headers.vary = headers.vary and headers.vary .. ", Origin" or "Origin" end
+  if not self.any then
+    local vary = type(headers.vary) == "table" and headers.vary or { headers.vary }
+    vary[#vary + 1] = "Origin"
+    headers.vary = vary
+  end
   if not origin or not (self.any or self.origins[origin]) then return end
   headers["access-control-allow-origin"] = self.any and "*" or origin
   if self.credentials then headers["access-control-allow-credentials"] = "true" end

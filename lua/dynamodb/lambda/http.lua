@@ -37,7 +37,7 @@ end
 ---@return dynamodb.HttpResponse
 ---@return boolean? is_ours
 local function response_of(value, err, request_id)
-  if responses.is_response(value) then return value end
+  if responses.is_response(value) then return responses.copy(value) end
   if not value then
     return failure.response(err == nil and requests.failure(404, "Not found") or err, request_id)
   end

@@ -28,12 +28,21 @@ for _, name in ipairs { "Bytes", "Kilobytes", "Megabytes", "Gigabytes", "Terabyt
   UNITS[name], UNITS[name .. "/Second"] = true, true
 end
 
+--- Raises now for what would make every later line impossible to write.
+---@param value any
+---@param what string
+local function check_json(value, what)
+  local ok, message = pcall(core.json_encode, value)
+  if not ok then usage.raise(("%s cannot be JSON: %s"):format(what, tostring(message))) end
+end
+
 ---@param name any
 ---@param what string
 local function check_name(name, what)
   if type(name) ~= "string" or not name:find "%S" or #name > LONGEST_NAME or name == "_aws" then
     usage.raise(("%s must be a text of 1 to %d bytes"):format(what, LONGEST_NAME))
   end
+  check_json(name, what)
 end
 
 ---@param self dynamodb.Metrics
@@ -47,6 +56,7 @@ local function add_dimensions(self, given, into)
     if not value:find "%S" or #value > LONGEST_VALUE then
       usage.raise(("dimension %s must be a text of 1 to %d bytes"):format(name, LONGEST_VALUE))
     end
+    check_json(value, "dimension " .. name)
     if self.metrics[name] then usage.raise(("%s is a metric already"):format(name)) end
     into[name] = value
   end
@@ -102,6 +112,7 @@ end
 ---@return dynamodb.Metrics
 function metrics_methods:property(name, value)
   check_name(name, "the name of a property")
+  if value ~= nil then check_json(value, "property " .. name) end
   self.properties[name] = value
   return self
 end

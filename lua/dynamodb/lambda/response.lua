@@ -47,6 +47,27 @@ local function copy_headers(given)
   return headers
 end
 
+--- Cookies, those that stand among the headers too: their values contain commas, so that no list of them can be one
+--- header.
+---@param given table?
+---@param headers table<string, string|string[]>    loses its own ones
+---@return string[]
+local function take_cookies(given, headers)
+  local cookies, own = {}, headers["set-cookie"]
+  headers["set-cookie"] = nil
+  if given == nil then given = {} end
+  usage.check_type(given, "table", "the cookies of a response")
+  for _, list in ipairs { type(own) == "table" and own or { own }, given } do
+    for _, cookie in ipairs(list) do
+      if type(cookie) ~= "string" or cookie:find "%c" then
+        usage.raise "a cookie of a response must be a text on one line"
+      end
+      cookies[#cookies + 1] = cookie
+    end
+  end
+  return cookies
+end
+
 --- A response.
 ---@param status integer
 ---@param body? string|userdata     text, or bytes: what is not UTF-8 is sent as base64
@@ -57,10 +78,17 @@ function response.new(status, body, headers, cookies)
   check_status(status)
   if core.kind(body) == "binary" then body = tostring(body) end
   if body ~= nil then usage.check_type(body, "string", "the body of a response") end
-  if cookies ~= nil then usage.check_type(cookies, "table", "the cookies of a response") end
+  headers = copy_headers(headers)
   return setmetatable({
-    status = status, body = body, headers = copy_headers(headers), cookies = cookies or {},
+    status = status, body = body, headers = headers, cookies = take_cookies(cookies, headers),
   }, response_mt)
+end
+
+--- A copy that can be added to: a program may give one response again and again.
+---@param self dynamodb.HttpResponse
+---@return dynamodb.HttpResponse
+function response.copy(self)
+  return response.new(self.status, self.body, self.headers, self.cookies)
 end
 
 --- A response of plain JSON: sets become arrays, binaries base64, numbers bare digits.
@@ -106,6 +134,13 @@ local function both_forms(self)
     multiple[name] = setmetatable({ (table.unpack or unpack)(values) }, core.list_mt)
   end
   return single, multiple
+end
+
+--- Headers of one value each, for who takes no lists.
+---@param self dynamodb.HttpResponse
+---@return table<string, string>
+function response.single_headers(self)
+  return (both_forms(self))
 end
 
 --- The response as its source wants it. Source: Lambda's guide on API Gateway, function URLs and load balancers.

@@ -94,10 +94,12 @@ end
 ---@param options table
 ---@return string
 local function prelude_of(options)
+  local responses = require "dynamodb.lambda.response" -- for those who stream HTTP only
+  local made = responses.new(options.status or 200, nil, options.headers, options.cookies)
   local ok, json = pcall(core.json_encode, {
-    statusCode = options.status or 200,
-    headers = options.headers or {},
-    cookies = options.cookies,
+    statusCode = made.status,
+    headers = responses.single_headers(made),
+    cookies = made.cookies[1] and made.cookies or nil,
   })
   if not ok then usage.raise("stream: " .. tostring(json)) end
   return json .. ("\0"):rep(8)
