@@ -18,6 +18,7 @@ local router_mt = { __name = "dynamodb.Router", __index = router_methods }
 ---@field f function
 
 local METHODS = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }
+local METHOD_RANKS = { HEAD = "0", ["*"] = "2" } -- HEAD before GET, which answers it, too
 
 ---@param pattern any
 ---@return table[] parts
@@ -65,7 +66,8 @@ local function match(route, segments, from)
 end
 
 --- Adds a route. A path has literal parts and parameters: `/users/{id}/files/{path+}`, where `{path+}` takes the rest.
---- Of several routes for a path the most literal one is taken, whatever their order.
+--- Of several routes for a path the most literal one is taken, whatever their order; of one path, that of the method
+--- itself before "*". HEAD is answered as GET where it has no function.
 ---@param method string        "GET", …, or "*" for any
 ---@param pattern string
 ---@param f function           as of `http.handler`; the parameters are in `request.params`, decoded
@@ -75,6 +77,7 @@ function router_methods:route(method, pattern, f)
   usage.check_type(f, "function", "the function of a route")
   method = method:upper()
   local parts, rank = parse(pattern)
+  rank = rank .. (METHOD_RANKS[method] or "1")
   local identity = method .. " " .. pattern:gsub("{[%w_]+", "{"):gsub("/+$", "")
   if self.known[identity] then usage.raise(("%s %s has a function already"):format(method, pattern)) end
   self.known[identity] = true
@@ -133,21 +136,16 @@ local function find(self, request)
   local from = skip_prefix(self, request.segments)
   if not from then return nil end
   local method = request.method
-  local has, general = {}, nil
+  local has = {}
   for _, route in ipairs(self.routes) do
     local params = match(route, request.segments, from)
     if params then
       has[route.method] = true
-      if route.method == method or route.method == "*" then
+      if route.method == method or route.method == "*" or method == "HEAD" and route.method == "GET" then
         request.params = params
         return route.f
       end
-      if method == "HEAD" and route.method == "GET" and not general then general = { route.f, params } end
     end
-  end
-  if general then
-    request.params = general[2]
-    return general[1]
   end
   if next(has) == nil then return nil end
   has.HEAD = has.HEAD or has.GET
