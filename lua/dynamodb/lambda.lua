@@ -33,7 +33,8 @@ end
 --- | `before_checkpoint`, `after_restore` | functions that are called around a snapshot (SnapStart) |
 --- | `raw` | `true`: the event is given as the bytes that came |
 ---
---- A handler that is loaded by its name gives them as `lambda` beside it: `return { handler = f, lambda = { … } }`.
+--- A handler that is loaded by its name may have them as `lambda` beside it, `return { handler = f, lambda = { … } }`:
+--- those hold instead of these.
 ---@param handler function|string|nil    a name is "dir/file.func", nil the one in `_HANDLER`
 ---@param options table?
 function lambda.start(handler, options)

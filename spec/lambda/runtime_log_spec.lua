@@ -28,6 +28,10 @@ describe("The log of a function", function()
     assert.truthy(lines[1]:find "^%[WARN%]\t20%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ\tid%-1\tlow\titem=nut\tstock=3$")
   end)
 
+  it("has the fields of a list", function()
+    assert.truthy(log "ctx.log:info('m', { 'a', 7 })"[1]:find "\tm\t1=a\t2=7$")
+  end)
+
   it("is JSON where the function is configured for it", function()
     local lines = log("ctx.log:info('paid', { order = { id = 7 }, level = 'none' })", JSON,
       { ["Lambda-Runtime-Aws-Tenant-Id"] = "t1" })

@@ -129,6 +129,13 @@ describe("The Lambda runtime", function()
       }))
     end)
 
+    it("by a name that a program starts, with the program's options", function()
+      assert.equal('"1"', answers("main.go", {
+        ["main.lua"] = 'require("dynamodb.lambda").start("app.go", { raw = true })',
+        ["app.lua"] = "return { go = function(bytes) return bytes end }",
+      }))
+    end)
+
     it("in a module that starts it itself", function()
       assert.equal('"itself"', answers("app.go", {
         ["app.lua"] = 'require("dynamodb.lambda").start(function() return "itself" end)',

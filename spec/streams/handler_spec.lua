@@ -368,6 +368,12 @@ describe("a record", function()
     assert.is_true(r:changed(dynamodb.path("address", "city")))
   end)
 
+  it("has no places in a set, whose elements have no order", function()
+    local r = made("MODIFY", { old = { pk = "a", tags = dynamodb.set { "x", "y" } },
+      new = { pk = "a", tags = dynamodb.set { "y", "x" } } })
+    assert.is_false(r:changed "tags[0]")
+  end)
+
   it("gives the changes as an update takes them", function()
     local r = made("MODIFY", { old = { pk = "a", status = "open", draft = 1 }, new = { pk = "a", status = "paid" } })
     assert.same({ set = { status = "paid" }, remove = { "draft" } }, r:changes())

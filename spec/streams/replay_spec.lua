@@ -93,6 +93,31 @@ describe("streams.replay", function()
     for _, request in ipairs(runtime.requests) do assert.equal(deadline, request.deadline) end
   end)
 
+  it("says why a record failed again", function()
+    local db = fake_client.new { iterator, page(nil, 8) }
+    local handler = streams.handler({ any = function() return nil, "no stock" end }, { on_failure = function() end })
+    local _, err = streams.replay(failure("8", "8"), handler, db)
+    assert.equal("no stock", err.cause)
+  end)
+
+  it("keeps the records that its failure came with, as long as some are left", function()
+    local given, seen, broken = failure("8", "10"), {}, true
+    local records = dynamodb.list {}
+    for i = 8, 10 do records[#records + 1] = stream_events.record("INSERT", i, { new = { pk = "a" } }) end
+    given.payload = core.json_encode { Records = records }
+    local handler = streams.handler({ any = function(r)
+      if broken and r.sequence_number == "9" then error "not now" end
+      seen[#seen + 1] = r.sequence_number
+    end }, { on_failure = function() end })
+    local db, runtime = fake_client.new {}
+    local _, err = streams.replay(given, handler, db)
+    assert.same({ "8" }, seen)
+    broken = false
+    assert(streams.replay(core.json_encode(err.report.failure), handler, db))
+    assert.same({ "8", "9", "10" }, seen)
+    assert.equal(0, #runtime.requests)
+  end)
+
   it("refuses what is no failure of a stream's batch", function()
     for _, bad in ipairs { "{", "7", {}, { DDBStreamBatchInfo = 1 }, { DDBStreamBatchInfo = { shardId = "s" } },
       { KinesisBatchInfo = {} } } do

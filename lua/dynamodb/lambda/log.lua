@@ -5,6 +5,7 @@
 local core = require "dynamodb.core"
 local printable = require "dynamodb.printable"
 local system = require "dynamodb.system"
+local usage = require "dynamodb.usage"
 
 local LEVELS = { trace = 1, debug = 2, info = 3, warn = 4, error = 5, fatal = 6 }
 
@@ -66,6 +67,7 @@ end
 ---@param message any
 ---@param fields table?
 local function write(self, name, message, fields)
+  if fields ~= nil then usage.check_type(fields, "table", "the fields of a log's line") end
   local level = LEVELS[name]
   if level < self.level then return end
   local time = system.time()
@@ -80,13 +82,14 @@ local function write(self, name, message, fields)
   end
   if type(message) == "table" then message = core.json_encode(message) end
   local parts = { ("[%s]\t%s\t%s\t%s"):format(name:upper(), timestamp(time), self.request_id or "", message) }
-  local keys = {}
-  for key in pairs(fields or {}) do keys[#keys + 1] = tostring(key) end
-  table.sort(keys)
-  for _, key in ipairs(keys) do
-    local value = presentable(fields[key])
-    parts[#parts + 1] = printable(key) .. "=" .. (type(value) == "string" and value or core.json_encode(value))
+  local shown = {}
+  for key, value in pairs(fields or {}) do
+    value = presentable(value)
+    shown[#shown + 1] = ("%s=%s"):format(printable(tostring(key)),
+      type(value) == "string" and value or core.json_encode(value))
   end
+  table.sort(shown)
+  for _, text in ipairs(shown) do parts[#parts + 1] = text end
   put(self, level, time, table.concat(parts, "\t"))
 end
 

@@ -244,7 +244,7 @@ local function load_handler(self)
     report(self, "init/error", options)
     self.quit(workers.CANNOT_BEGIN)
   end
-  self.handler, self.options = f, options or {}
+  self.handler, self.options = f, options or self.options
 end
 
 --- A snapshot is taken of the process, which goes on in many places.

@@ -174,7 +174,8 @@ end
 local function at(image, segments)
   local value = image
   for _, segment in ipairs(segments) do
-    if type(value) ~= "table" then return nil end
+    -- A set has no places: its elements have no order, and its methods are no attributes.
+    if type(value) ~= "table" or getmetatable(value) == core.set_mt then return nil end
     value = value[segment]
   end
   return value

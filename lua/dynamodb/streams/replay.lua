@@ -34,15 +34,23 @@ local function read(failure)
   return failure, info
 end
 
+---@param given table
+---@return table
+local function copy_of(given)
+  local copy = {}
+  for name, value in pairs(given) do copy[name] = value end
+  return copy
+end
+
 --- Where another replay goes on.
 ---@param info table
 ---@param number string
+---@param payload table?    the records, where the destination has them
 ---@return table
-local function rest_of(info, number)
-  local copy = {}
-  for name, value in pairs(info) do copy[name] = value end
+local function rest_of(info, number, payload)
+  local copy = copy_of(info)
   copy.startSequenceNumber, copy.batchSize = number, nil
-  return { DDBStreamBatchInfo = copy }
+  return { DDBStreamBatchInfo = copy, payload = payload }
 end
 
 ---@param message string
@@ -79,8 +87,8 @@ local function hand_over(source, batch, info, report, handler, ctx)
     if batch.numbers[i] == number then break end
     report.done = report.done + 1
   end
-  report.failure = rest_of(info, number)
-  return incomplete("a record failed again: " .. number, report, not ok and answer or nil)
+  report.failure = rest_of(info, number, source ~= batch and source or nil)
+  return incomplete("a record failed again: " .. number, report, not ok and answer or batch.err)
 end
 
 --- Drops the records behind the end.
@@ -139,6 +147,26 @@ local function read_again(info, report, handler, db, options)
   return incomplete("the last record does not come", report)
 end
 
+--- The event that a destination has, from the failure's first record on: in the rest of a replay some are done.
+---@param payload any
+---@param first string
+---@return table|any    what is no event stays as it is
+local function event_of(payload, first)
+  local event = payload
+  if type(payload) == "string" then event = core.json_decode(payload) end
+  local list = type(event) == "table" and event.Records
+  if type(list) ~= "table" then return payload end
+  local rest = setmetatable({}, core.list_mt)
+  for _, raw in ipairs(list) do
+    local change = type(raw) == "table" and raw.dynamodb
+    if type(change) == "table" and change.SequenceNumber == first then rest = setmetatable({}, core.list_mt) end
+    rest[#rest + 1] = raw
+  end
+  event = copy_of(event)
+  event.Records = rest
+  return event
+end
+
 --- See `dynamodb.streams.replay`.
 ---@param failure table|string
 ---@param handler function
@@ -158,7 +186,7 @@ function replay.run(failure, handler, db, options)
   if decoded.payload == nil or decoded.payload == core.null then
     return read_again(info, report, handler, db, options)
   end
-  local payload = decoded.payload
+  local payload = event_of(decoded.payload, info.startSequenceNumber)
   local batch, err = events.read(payload)
   if not batch then return nil, err end
   local ok
