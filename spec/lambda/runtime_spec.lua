@@ -258,6 +258,11 @@ describe("The Lambda runtime", function()
       assert.same({ "Error", "an error object that cannot be shown" }, { report.errorType, report.errorMessage })
     end)
 
+    it("that does not even let itself be read", function()
+      local report = failure { handler = handler "error(setmetatable({}, { __index = function() error 'no' end }))" }
+      assert.same({ "Error", "an error object that cannot be shown" }, { report.errorType, report.errorMessage })
+    end)
+
     it("whose type is not one that Lambda takes", function()
       local _, post = failure { handler = handler "error { type = 'com.example#order-7', message = 'm' }" }
       assert.equal("Function.Order", header(post, "lambda-runtime-function-error-type"))

@@ -112,6 +112,15 @@ describe("A streamed response", function()
     assert.is_nil(header(posts[1], "transfer-encoding"))
   end)
 
+  it("cannot begin, or go on, when the invocation has its answer", function()
+    local posts = run([[local old = ctx:stream()
+      ctx:defer(function() print(pcall(old.write, old, "late")) end)
+      ctx:defer(function() print(pcall(ctx.stream, ctx)) end)
+      error "failed"]]):posts(2)
+    assert.same({ "/2018-06-01/runtime/invocation/id-1/error", '"next"' }, { posts[1].path, posts[2].body })
+    assert.matches("write: the response has ended.*stream: the invocation has been answered", f:output())
+  end)
+
   it("that nobody takes any more gives an error to who writes", function()
     run([[local s, ok, err = ctx:stream(), true, nil
       for _ = 1, 1000 do ok, err = s:write(("x"):rep(100000)) if not ok then break end end

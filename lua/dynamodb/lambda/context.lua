@@ -45,9 +45,17 @@ end
 ---@param options table?
 ---@return dynamodb.lambda.StreamResponse
 function context_methods:stream(options)
+  if self.is_over then usage.raise "stream: the invocation has been answered" end
   if self.response then usage.raise "stream: the response has begun already" end
   self.response = stream.new(self.api, self.response_path, self.response_headers, options)
   return self.response
+end
+
+--- The invocation has its answer. Whoever keeps the context, or a stream of it, shall not write into the next one's.
+---@package
+function context_methods:close()
+  self.is_over = true
+  if self.response then self.response.ended = true end
 end
 
 --- A JSON header, decoded.

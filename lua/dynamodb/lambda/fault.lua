@@ -73,14 +73,17 @@ local function cut(text)
   return text:sub(1, LONGEST):gsub("[\194-\244][\128-\191]*$", "") .. "…"
 end
 
+--- What an object that is no error of the library's says of itself; its metamethods may raise.
 ---@param value table
----@return string
-local function text_of_table(value)
-  if type(value.message) == "string" then return value.message end
+---@return string? kind
+---@return string message
+local function told_by(value)
+  local kind = type(value.type) == "string" and value.type ~= "" and value.type or nil
+  if type(value.message) == "string" then return kind, value.message end
   local mt = getmetatable(value)
-  if type(mt) == "table" and mt.__tostring then return tostring(value) end
+  if type(mt) == "table" and mt.__tostring then return kind, tostring(value) end
   local ok, json = pcall(core.json_encode, value)
-  return ok and json or tostring(value)
+  return kind, ok and json or tostring(value)
 end
 
 --- Of what a function raised, or returned after nil.
@@ -93,9 +96,8 @@ local function of_value(value, frames)
   if errors.is_error(value) then
     name, message = value.code, tostring(value)
   elseif type(value) == "table" then
-    if type(value.type) == "string" and value.type ~= "" then name = value.type end
-    local ok, text = pcall(text_of_table, value)
-    message = ok and text or "an error object that cannot be shown"
+    local ok, kind, text = pcall(told_by, value)
+    name, message = ok and kind or name, ok and text or "an error object that cannot be shown"
   else
     message = tostring(value)
     -- Lua's own message, without the position that an error of the program's has.

@@ -182,6 +182,7 @@ local function run(self, invocation)
   else
     send_result(self, ctx, path, headers, result)
   end
+  ctx:close()
   run_deferred(ctx)
   system.setenv(TRACE)
   system.setenv(DEADLINE)
