@@ -106,6 +106,16 @@ describe("The Lambda runtime and its Runtime API:", function()
     assert.equal("2", posts[3].body)
   end)
 
+  it("a response that is refused before all of it was sent becomes one, too", function()
+    local posts = run {
+      { { "read" }, { "send", event "1" }, { "read_bytes", 1000 }, { "send", answer(413) }, { "wait", 0.1 }, { "close" } },
+      { { "read" }, { "send", ACCEPTED }, { "read" }, { "stall" } },
+      handler = "return { handler = function() return ('x'):rep(2e7) end }",
+    }:posts(1)
+    assert.same({ "error" }, paths(posts))
+    assert.equal("Function.ResponseSizeTooLarge", core.json_decode(posts[1].body).errorType)
+  end)
+
   for _, status in ipairs { 400, 403 } do
     it(("a response that is refused with %d is logged, and the next event served"):format(status), function()
       local posts = run { event "1", answer(status, '{"errorType":"Invalid"}'), event "2", ACCEPTED }:posts(2)

@@ -81,8 +81,9 @@ end
 local function exchange(self, connection, bytes, until_stopped)
   local sent, message = connection.socket:send(bytes)
   if sent then return self:read(connection, until_stopped) end
+  local answer = self:read(connection) -- a request may be refused, as too large, before all of it is taken
   self:disconnect()
-  return nil, message, false
+  return answer, message, false
 end
 
 --- One request and its answer. Where a kept connection turns out to be dead, it is made again on a new one.
