@@ -209,6 +209,11 @@ describe("get_all", function()
     assert.same({}, (assert(t:get_all {})))
   end)
 
+  it("gives a list, as an answer of HTTP has to have one, also where there is nothing", function()
+    local t = connect(new_world()):table("t", { partition = "pk" })
+    assert.equal("[]", core.json_encode((t:get_all {})))
+  end)
+
   it("writes keys and projection into the request", function()
     local body
     local _, runtime = connect(new_world())

@@ -201,7 +201,7 @@ function batch.get_all(tbl, source, given)
   local members, unwanted = get_members(options.attributes, keys, options.consistent, tbl.client.limits)
   local sender = senders.new(tbl.client, "get", options)
   local number = sender:register(tbl, keys, { members = members, consistent = options.consistent })
-  local found, asked = {}, 0
+  local found, asked = setmetatable({}, core.list_mt), 0 -- a list, also without items
   local key = pull()
   while key ~= nil do
     asked = asked + 1

@@ -373,7 +373,7 @@ function transaction.get(client, f, options)
       request_id = meta.request_id, message = "the answer does not have one response for each operation",
     }
   end
-  local items = {}
+  local items = setmetatable({}, core.list_mt) -- also without items
   for i = 1, count do items[i] = responses[i].Item or false end
   return items, nil, meta
 end
