@@ -5,6 +5,8 @@ local shop = require "shop"
 
 local e = dynamodb.expr
 
+local LEAST, MOST = 0.01, 1e9
+
 local accounts = {}
 local functions = {}
 
@@ -28,8 +30,11 @@ local REASONS = { "Insufficient balance", "Destination account not found", "The 
 function functions.transfer(request)
   local t, err = request:json()
   if not t then return nil, err end
-  if type(t.id) ~= "string" or type(t.amount) ~= "number" or t.amount <= 0 or t.from == t.to then
-    return nil, http.error(400, "id, from, to and a positive amount are required")
+  for _, name in ipairs { "id", "from", "to" } do
+    if type(t[name]) ~= "string" then return nil, http.error(400, name .. " is required") end
+  end
+  if type(t.amount) ~= "number" or t.amount < LEAST or t.amount > MOST or t.from == t.to then
+    return nil, http.error(400, ("an amount from %g to %g, to another account, is required"):format(LEAST, MOST))
   end
   local from, to = balance_of(t.from), balance_of(t.to)
   local debit = http.input(entry, "DEBIT", t.from, t.to, t)
@@ -52,7 +57,11 @@ end
 
 --- GET /accounts?id=a&id=b: balances as they were at one moment
 function functions.balances(request)
-  local ids, list = request.queries.id or {}, dynamodb.list {}
+  local ids, list, seen = request.queries.id or {}, dynamodb.list {}, {}
+  for _, id in ipairs(ids) do
+    if seen[id] or #ids > 100 then return nil, http.error(400, "each id once, 100 at most") end
+    seen[id] = true
+  end
   local found, err = shop.db:transact_get(function(tx)
     for _, id in ipairs(ids) do tx:get(shop.table, balance_of(id), { attributes = { "balance" } }) end
   end)

@@ -12,8 +12,9 @@ function functions.create(request)
   if not list then return nil, err end
   local items = {}
   for i, user in ipairs(list) do
-    if type(user) ~= "table" or type(user.id) ~= "string" then
-      return nil, http.error(400, ("user %d has no id"):format(i))
+    if type(user) ~= "table" or type(user.id) ~= "string" or type(user.email) ~= "string"
+      or user.name ~= nil and type(user.name) ~= "string" then
+      return nil, http.error(400, ("user %d has no id or email, or a name that is no text"):format(i))
     end
     local key = http.input(shop.user_key, user.id)
     items[i] = { pk = key.pk, sk = key.sk, entityType = "User", id = user.id, email = user.email, name = user.name }
@@ -29,9 +30,11 @@ end
 function functions.lookup(request)
   local body, err = request:json()
   if not body then return nil, err end
+  if type(body.ids) ~= "table" or #body.ids > 1000 then
+    return nil, http.error(400, "ids, 1000 at most, are required")
+  end
   local keys = {}
-  for i, id in ipairs(type(body.ids) == "table" and body.ids or {}) do keys[i] = http.input(shop.user_key, id) end
-  if #keys > 1000 then return nil, http.error(400, "1000 ids at most") end
+  for i, id in ipairs(body.ids) do keys[i] = http.input(shop.user_key, id) end
   local found
   found, err = shop.table:get_all(keys, { attributes = { "id", "email", "name" } })
   if not found then return nil, err end

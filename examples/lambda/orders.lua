@@ -11,17 +11,40 @@ local WEEK = 7 * 24 * 3600
 local orders = {}
 local functions = {}
 
+local MOST_ITEMS, MOST_PIECES, MOST_TOTAL = 50, 1000, 1e9
+
+--- Products, each of them once, and how many pieces of each. What makes no sense is refused here: in the stream there
+--- would be nobody to tell, and the orders behind it would wait.
+---@param list any
+---@return table[]?    nil: it is something else
+local function items_of(list)
+  if type(list) ~= "table" or #list > MOST_ITEMS or #list == 0 and next(list) ~= nil then return nil end
+  local items, seen = dynamodb.list {}, {}
+  for i, item in ipairs(list) do
+    local product = type(item) == "table" and item.product
+    local quantity = type(item) == "table" and item.quantity
+    if type(product) ~= "string" or seen[product] or type(quantity) ~= "number" or quantity % 1 ~= 0 or quantity < 1
+      or quantity > MOST_PIECES then
+      return nil
+    end
+    http.input(shop.keys.product, product)
+    items[i], seen[product] = { product = product, quantity = quantity }, true
+  end
+  return items
+end
+
 --- POST /users/{id}/orders
 function functions.create(request)
   local body, err = request:json()
   if not body then return nil, err end
-  if type(body.total) ~= "number" or type(body.items) ~= "table" then
-    return nil, http.error(400, "total and items are required")
+  local items, total = items_of(body.items), body.total
+  if not items or type(total) ~= "number" or total < 0 or total > MOST_TOTAL then
+    return nil, http.error(400, "total and items, products that are there once with a quantity, are required")
   end
   local now, id = time.iso(), core.uuid()
   local order = {
     pk = http.input(shop.keys.user, request.params.id), sk = shop.keys.order { created = now, id = id },
-    entityType = "Order", id = id, status = "open", total = body.total, items = dynamodb.list(body.items),
+    entityType = "Order", id = id, status = "open", total = total, items = items,
     GSI1PK = shop.keys.status "open", GSI1SK = now,
   }
   local ok
@@ -69,7 +92,10 @@ orders.functions = functions
 -- A client that did not hear the answer asks again, with the same key: the order is placed once.
 orders.create = idempotency.wrap(orders.create, {
   table = shop.idempotency, name = "orders.create",
-  key = function(_, request) return request.headers["idempotency-key"] end,
+  key = function(_, request)
+    local key = request.headers["idempotency-key"]
+    return key and { request.params.id, key }             -- two users may have the same key
+  end,
   validate = function(_, request) return request.body end,
 })
 

@@ -6,6 +6,16 @@ local shop = require "shop"
 local e = dynamodb.expr
 local YEAR = 365 * 24 * 3600
 
+local CHANGEABLE = { "email", "name", "phone" }
+
+--- Are the members that are there texts?
+local function are_texts(body, null)
+  for _, name in ipairs(CHANGEABLE) do
+    if body[name] ~= nil and body[name] ~= null and type(body[name]) ~= "string" then return false end
+  end
+  return true
+end
+
 local users = {}
 local functions = {} -- of a request, for the router in api.lua; `users` has the same for Lambda
 
@@ -13,8 +23,8 @@ local functions = {} -- of a request, for the router in api.lua; `users` has the
 function functions.create(request)
   local body, err = request:json()
   if not body then return nil, err end
-  if type(body.id) ~= "string" or type(body.email) ~= "string" then
-    return nil, http.error(400, "id and email are required")
+  if type(body.id) ~= "string" or not body.id:find "^[%w._-]+$" or body.email == nil or not are_texts(body) then
+    return nil, http.error(400, "id, of letters and digits, and email are required")
   end
   local key = http.input(shop.user_key, body.id)
   local user = {
@@ -37,12 +47,11 @@ function functions.get(request)
   })                                     -- an item is a 200, nil a 404, an error what it means
 end
 
-local CHANGEABLE = { "email", "name", "phone" }
-
 --- PATCH /users/{id}: null takes an attribute away, what is not there stays
 function functions.update(request)
   local body, err = request:json()
   if not body then return nil, err end
+  if not are_texts(body, dynamodb.null) then return nil, http.error(400, "What is changed must be text or null") end
   local changes = { set = {}, remove = {} }
   for _, name in ipairs(CHANGEABLE) do
     local value = body[name]

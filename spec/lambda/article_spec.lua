@@ -152,6 +152,17 @@ describe("the article's patterns", function()
     assert.equal(404, ask("users.delete", { method = "DELETE", params = { id = "d1" } }).statusCode)
   end)
 
+  it("what no user can be is refused before anything is written", function()
+    for _, body in ipairs { '{"id":"a\\nb","email":"e"}', '{"id":"v1","email":{}}',
+      '{"id":"v1","email":"e","name":[]}' } do
+      assert.equal(400, ask("users.create", { method = "POST", path = "/users", body = body }).statusCode)
+    end
+    assert.is_nil((stored "a\nb") or (stored "v1"))
+    make_user "v1"
+    assert.equal(400,
+      ask("users.update", { method = "PATCH", params = { id = "v1" }, body = '{"name":1e300}' }).statusCode)
+  end)
+
   it("a part of a key that would reach into another one is a 400", function()
     for _, id in ipairs { "a#b", "" } do
       assert.equal(400, ask("users.get", { params = { id = id } }).statusCode)
@@ -226,6 +237,32 @@ describe("the article's patterns", function()
       assert.equal(422, ask("orders.create", request).statusCode)
       request.headers = {}
       assert.equal(400, ask("orders.create", request).statusCode)
+    end)
+
+    it("the same key of another user is another order", function()
+      local request = { method = "POST", headers = { { "Idempotency-Key", "k2" } },
+        body = { total = 5, items = dynamodb.list {} } }
+      local made = {}
+      for i, user in ipairs { "o2", "o3" } do
+        request.path, request.params = "/users/" .. user .. "/orders", { id = user }
+        made[i] = select(2, ask("orders.create", request)).id
+        assert.equal(1, select(2, ask("orders.list", { params = { id = user } })).count)
+      end
+      assert.are_not.equal(made[1], made[2])
+    end)
+
+    it("one that the stream could not handle is refused", function()
+      local function status(body)
+        return ask("orders.create", { method = "POST", path = "/users/o4/orders", params = { id = "o4" }, body = body,
+          headers = { { "Idempotency-Key", core.uuid() } } }).statusCode
+      end
+      for _, items in ipairs { '{"a":1}', "[{}]", "[7]", "[null]", '[{"product":"lamp"}]',
+        '[{"product":"a#b","quantity":1}]', '[{"product":"lamp","quantity":-5}]', '[{"product":"lamp","quantity":1.5}]',
+        '[{"product":"lamp","quantity":1},{"product":"lamp","quantity":1}]' } do
+        assert.equal(400, status(('{"total":5,"items":%s}'):format(items)))
+      end
+      assert.equal(400, status '{"total":-1,"items":[]}')
+      assert.equal(201, status '{"total":5,"items":[{"product":"lamp","quantity":1}]}')
     end)
   end)
 
@@ -314,10 +351,12 @@ describe("the article's patterns", function()
     assert.same({ 409, "Insufficient balance" }, { transfer("t2", "m1", "m2", 60) })
     assert.same({ 409, "Destination account not found" }, { transfer("t3", "m1", "m3", 10) })
     assert.equal(400, (transfer("t4", "m1", "m1", 10)))
-    assert.equal(400, (transfer("t4", "m1", "m2", -10)))
+    for _, bad in ipairs { -10, 0, 1e-200, 1e300 } do assert.equal(400, (transfer("t4", "m1", "m2", bad))) end
+    assert.equal(400, (transfer("t4", 7, "7", 10)))
     local _, body = ask("accounts.balances", { query = { { "id", "m1" }, { "id", "m2" }, { "id", "m3" } } })
     assert.same({ { id = "m1", balance = 40 }, { id = "m2", balance = 60 } }, { body.accounts[1], body.accounts[2] })
     assert.equal(core.null, body.accounts[3])
+    assert.equal(400, ask("accounts.balances", { query = { { "id", "m1" }, { "id", "m1" } } }).statusCode)
     local entry = assert(shop.table:get { pk = "ACCOUNT#m2", sk = "TXN#t1" })
     assert.same({ "CREDIT", 60, "m1" }, { entry.type, entry.amount, entry.counterparty })
   end)

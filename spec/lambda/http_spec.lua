@@ -73,8 +73,9 @@ for _, source in ipairs(http_events.sources) do
     end)
 
     it("gets a cookie that stands among the headers", function()
-      local made = answer(function() return http.response(200, "", { ["Set-Cookie"] = { "a=1; Expires=Thu, 1 Jan" } }) end,
-        {}, source)
+      local made = answer(function()
+        return http.response(200, "", { ["Set-Cookie"] = { "a=1; Expires=Thu, 1 Jan" } })
+      end, {}, source)
       assert.same({ "a=1; Expires=Thu, 1 Jan" }, { (table.unpack or unpack)((select(2, http_events.headers(made)))) })
     end)
 

@@ -252,7 +252,8 @@ end
 
 --- A handler that does its work once for each key. A repetition gets the kept result; one that comes while the work is
 --- under way fails with the code IdempotencyInProgress. When the handler raises, or returns `nil, err`, nothing is kept
---- and the next event tries again. For a request of HTTP such failures are responses (409, 422, 400), else they are raised.
+--- and the next event tries again. For a request of HTTP such failures are responses (409, 422, 400), else they are
+--- raised.
 ---
 --- | option | meaning |
 --- | --- | --- |
