@@ -154,6 +154,16 @@ describe("idempotency.wrap", function()
     assert.is_true(err:is "IdempotencyMismatch")
   end)
 
+  it("takes a payload that is not there for one of its own", function()
+    local options = { validate = function(event) return event.amount end }
+    local handler, runtime = new({ ok(), ok() }, options)
+    assert.same({ charged = "o1" }, handler({ order = "o1" }, ctx))
+    local item = { id = "x", status = "COMPLETED", data = "1", validation = sent(runtime, 1).Item.validation.S }
+    local fine, err = pcall((new({ taken_by(item) }, options)), { order = "o1", amount = 5 }, ctx)
+    assert.is_false(fine)
+    assert.is_true(err:is "IdempotencyMismatch")
+  end)
+
   it("needs a key, or is told to do without", function()
     for _, missing in ipairs { "", core.null, {}, { a = core.null } } do
       local handler = new {}

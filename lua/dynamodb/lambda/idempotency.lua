@@ -176,6 +176,18 @@ local function is_missing(value)
   return true
 end
 
+--- The hash of what must be the same; nil where nothing must be. A payload that is not there is one of its own.
+---@param self dynamodb.Idempotency
+---@param event any
+---@param request dynamodb.HttpRequest?
+---@return string?
+local function checksum_of(self, event, request)
+  if not self.validate then return nil end
+  local payload = self.validate(event, request)
+  if payload == nil then payload = core.null end
+  return canonical.hash(payload, self.layout)
+end
+
 ---@param self dynamodb.Idempotency
 ---@param handler function
 ---@param event any
@@ -194,7 +206,7 @@ local function call(self, handler, event, ctx, request)
   if not keys then return nil, err end
   local function_name = type(ctx) == "table" and ctx.function_name or os.getenv "AWS_LAMBDA_FUNCTION_NAME" or "function"
   local id = ("%s.%s#%s"):format(function_name, self.name, canonical.hash(value, self.layout))
-  local checksum = self.validate and canonical.hash(self.validate(event, request), self.layout) or nil
+  local checksum = checksum_of(self, event, request)
   local known = recall(self, id, wall_clock(self))
   if known then return result_of(self, known, checksum) end
   local key, item = key_of(self, keys, id, function_name), key_of(self, keys, id, function_name)
