@@ -170,6 +170,19 @@ describe("cors", function()
     assert.matches("cors.origins must be", message_of(http.router, { cors = {} }), 1, true)
   end)
 
+  it("refuses what would let nobody in, or says nothing", function()
+    local function message(options)
+      options.origins = options.origins or "*"
+      return message_of(http.router, { cors = options })
+    end
+    for _, origin in ipairs { "*", "a.example", "https://a.example/", 7 } do
+      assert.matches("is no origin", message { origins = { origin } })
+    end
+    assert.matches("cors.max_age must be", message { max_age = 1.5 }, 1, true)
+    assert.matches("cors.credentials must be", message { origins = { "null" }, credentials = "yes" }, 1, true)
+    assert.matches("each of cors.headers", message { headers = { {} } }, 1, true)
+  end)
+
   it("is not there when nobody asked for it", function()
     local _, _, headers = go(router_with(nil), "GET", "/users", "http", from)
     assert.is_nil(headers["access-control-allow-origin"])

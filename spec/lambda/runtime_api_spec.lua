@@ -145,8 +145,11 @@ describe("The Lambda runtime and its Runtime API:", function()
   end)
 
   it("an event without a request id is none", function()
-    run { "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n7", event "1", ACCEPTED }
+    run { "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n\"secret\"", event "1", ACCEPTED }
     assert.equal("1", f:posts(1)[1].body)
+    local log = f:output()
+    assert.matches("no request id came with the event", log, 1, true)
+    assert.is_nil(log:find("secret", 1, true))
   end)
 
   it("one that cannot be reached is given up", function()

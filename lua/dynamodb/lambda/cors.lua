@@ -19,6 +19,7 @@ local OPTIONS = { origins = true, headers = true, expose = true, credentials = t
 local function joined(list, name)
   if list == nil then return nil end
   usage.check_type(list, "table", "cors." .. name)
+  for _, each in ipairs(list) do usage.check_type(each, "string", "each of cors." .. name) end
   return table.concat(list, ", ")
 end
 
@@ -35,12 +36,21 @@ function cors.new(given)
   end
   -- Every site could then act for whoever is logged in. Source: the Fetch standard, "CORS protocol and credentials".
   if origins == "*" and given.credentials then usage.raise 'cors: credentials need a list of origins, not "*"' end
+  if given.credentials ~= nil then usage.check_type(given.credentials, "boolean", "cors.credentials") end
+  if given.max_age ~= nil and (type(given.max_age) ~= "number" or given.max_age % 1 ~= 0 or given.max_age < 0) then
+    usage.raise "cors.max_age must be a whole number of seconds"
+  end
   local self = {
     any = origins == "*", origins = {}, credentials = given.credentials == true,
     headers = joined(given.headers, "headers"), expose = joined(given.expose, "expose"),
     max_age = given.max_age and ("%d"):format(given.max_age),
   }
-  for _, origin in ipairs(self.any and {} or origins) do self.origins[origin] = true end
+  for _, origin in ipairs(self.any and {} or origins) do
+    if type(origin) ~= "string" or origin ~= "null" and not origin:find "^%w[%w+.-]*://[^/]+$" then
+      usage.raise(("cors.origins: %s is no origin, which is like https://example.com"):format(tostring(origin)))
+    end
+    self.origins[origin] = true
+  end
   return self
 end
 

@@ -212,6 +212,8 @@ local function next_invocation(self)
     if answer and answer.status == 204 then
       system.sleep(NOTHING)
     elseif message ~= "stopped" then
+      -- What came is not shown: it may be somebody's event.
+      if is_fine(answer) then answer, message = nil, "no request id came with the event" end
       complain(self, self.log, "the wait for an event", answer, message)
       failures = failures + 1
       if failures == PATIENCE then self.quit(LOST) end
