@@ -221,6 +221,18 @@ describe("The Lambda runtime", function()
       assert.equal("Function.Error", header(post, "lambda-runtime-function-error-type"))
     end)
 
+    it("with the stack of where it was raised, also through what stands around the handler", function()
+      local report = failure { handler = [[
+        local function pay()
+          error { type = "NoCard", message = "none" }
+        end
+        local metrics = require("dynamodb.lambda.metrics").new { namespace = "N" }
+        return { handler = metrics:wrap(metrics:wrap(function() pay() end)) }]] }
+      assert.equal("NoCard", report.errorType)
+      assert.truthy(report.stackTrace[1]:find("app.lua:2: in pay", 1, true), report.stackTrace[1])
+      assert.truthy(report.stackTrace[2]:find("app.lua:5: ", 1, true))
+    end)
+
     it("for X-Ray", function()
       local _, post = failure { handler = handler "error 'no money'" }
       local cause = core.json_decode(header(post, "lambda-runtime-function-xray-error-cause"))

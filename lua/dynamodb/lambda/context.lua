@@ -58,6 +58,14 @@ function context_methods:close()
   if self.response then self.response.ended = true end
 end
 
+--- Where an error of the handler's came from, for when it is raised again. See `fault.keeper`.
+---@package
+---@param raised dynamodb.lambda.Raised
+function context_methods:keep_stack(raised)
+  if self.raised and rawequal(self.raised.value, raised.value) then return end -- it passes another one of them
+  self.raised = raised
+end
+
 --- A JSON header, decoded.
 ---@param text string?
 ---@param name string

@@ -53,9 +53,21 @@ end
 
 --- For xpcall: keeps what was raised together with the stack.
 ---@param value any
+---@param level integer?    of the function that raised it, counted from here
 ---@return dynamodb.lambda.Raised
-function fault.capture(value)
-  return setmetatable({ value = value, frames = stack(3) }, raised_mt)
+function fault.capture(value, level)
+  return setmetatable({ value = value, frames = stack((level or 2) + 1) }, raised_mt)
+end
+
+--- For xpcall in what stands around a handler and raises its errors again: what was raised stays as it is, and the
+--- invocation's context keeps the stack, which would be gone.
+---@param ctx any
+---@return fun(value: any): any
+function fault.keeper(ctx)
+  return function(value)
+    if type(ctx) == "table" and ctx.keep_stack then ctx:keep_stack(fault.capture(value, 3)) end
+    return value
+  end
 end
 
 ---@param kind string
@@ -108,9 +120,13 @@ end
 
 --- The fault that a failed xpcall with `capture` tells of, or any error value.
 ---@param value any
+---@param first dynamodb.lambda.Raised?    the same, raised for the first time, if it was raised again
 ---@return dynamodb.lambda.Fault
-function fault.of(value)
-  if getmetatable(value) == raised_mt then return of_value(value.value, value.frames) end
+function fault.of(value, first)
+  if getmetatable(value) == raised_mt then
+    if first and rawequal(first.value, value.value) then value = first end
+    return of_value(value.value, value.frames)
+  end
   return of_value(value) -- without memory, or stack, the handler of errors is not called
 end
 

@@ -7,6 +7,7 @@ local errors = require "dynamodb.error"
 local events = require "dynamodb.lambda.events"
 local expr = require "dynamodb.expression.operators"
 local failure = require "dynamodb.lambda.failure"
+local fault = require "dynamodb.lambda.fault"
 local requests = require "dynamodb.lambda.request"
 local responses = require "dynamodb.lambda.response"
 local usage = require "dynamodb.usage"
@@ -220,7 +221,7 @@ local function call(self, handler, event, ctx, request)
     end
     return nil, new_error("IdempotencyInProgress", "the same work is under way", true)
   end
-  local ok, result, problem = pcall(handler, event, ctx)
+  local ok, result, problem = xpcall(handler, fault.keeper(ctx), event, ctx)
   local failed = result == nil and problem ~= nil
   if not ok or failed or not self.keep(result) then
     release(self, key, item, ctx)

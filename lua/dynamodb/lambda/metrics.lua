@@ -1,5 +1,6 @@
 --- Metrics of CloudWatch as lines of a function's log: its embedded metric format needs no request and no permission.
 local core = require "dynamodb.core"
+local fault = require "dynamodb.lambda.fault"
 local usage = require "dynamodb.usage"
 
 local metrics_methods = {}
@@ -185,7 +186,7 @@ function metrics_methods:wrap(handler)
     if self.is_cold then self:add("ColdStart", 1, "Count") end
     self.is_cold = false
     local id = type(ctx) == "table" and ctx.request_id
-    local ok, result, err = pcall(handler, event, ctx)
+    local ok, result, err = xpcall(handler, fault.keeper(ctx), event, ctx)
     if id then self:property("requestId", id) end
     self:flush()
     if not ok then error(result, 0) end

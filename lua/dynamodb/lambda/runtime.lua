@@ -174,7 +174,7 @@ local function run(self, invocation)
   local ok, result
   if not it then
     ok, result = xpcall(work, fault.capture, self, invocation, ctx)
-    if not ok then it = fault.of(result) end
+    if not ok then it = fault.of(result, ctx.raised) end
   end
   invocation.body = nil
   if it then
