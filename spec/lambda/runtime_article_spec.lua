@@ -16,6 +16,10 @@ require("sns").runtime = {
 }
 return require "stream"]]
 
+local REPLAY = [[
+require "told"
+return require "replay"]]
+
 -- Handler, event, and the status that the answer must have; without one, there must be no error.
 local STEPS = {
   { "users.create", "create-user.rest", 201 }, { "users.create", "create-user.rest", 409 },
@@ -26,7 +30,7 @@ local STEPS = {
   { "accounts.transfer", "transfer.rest", 201 }, { "accounts.transfer", "transfer.rest", 409 },
   { "ingest.uploaded", "uploaded.s3" }, { "ingest.scheduled", "scheduled.eventbridge" },
   { "api.handler", "get-user.alb", 200 }, { "api.handler", "update-user.url", 200 },
-  { "api.handler", "balances.url", 200 },
+  { "api.handler", "balances.url", 200 }, { "accounts.balances", "balances.url", 200 },
   { "users.delete", "delete-user.rest", 200 }, { "users.get", "get-user.http", 404 },
 }
 
@@ -43,9 +47,11 @@ for _, name in ipairs { "rie", "fun" } do
       directory = process.temporary_directory()
       assert(os.execute(("cp -R examples/lambda/*.lua examples/lambda/events %s %s/"):format(runtime_api.BOOTSTRAP,
         directory)))
-      local file = assert(io.open(directory .. "/told.lua", "w"))
-      file:write(TOLD)
-      file:close()
+      for name_of, text in pairs { told = TOLD, told_replay = REPLAY } do
+        local file = assert(io.open(("%s/%s.lua"):format(directory, name_of), "w"))
+        file:write(text)
+        file:close()
+      end
       db, running = engine.connect { cursor_keys = { ("k"):rep(32) } }, {}
       shop = assert(db:create_table {
         name = engine.prefix .. core.uuid(), partition = "pk", sort = "sk", types = { total = "N" },
@@ -71,7 +77,7 @@ for _, name in ipairs { "rie", "fun" } do
         directory = directory, handler = handler, command = { directory .. "/bootstrap" },
         env = {
           TABLE_NAME = shop.name, IDEMPOTENCY_TABLE = idempotency.name, CURSOR_KEY = "0123456789abcdef0123456789abcdef",
-          TOPIC_ARN = "arn:aws:sns:eu-west-1:123456789012:orders", AWS_ENDPOINT_URL_DYNAMODB = engine.endpoint,
+          TOPIC_ARN = "arn:aws:sns:eu-west-1:123456789012:orders", AWS_ENDPOINT_URL = engine.endpoint,
           AWS_REGION = db.region.value, AWS_ACCESS_KEY_ID = "spec", AWS_SECRET_ACCESS_KEY = "spec",
         },
       }
@@ -88,14 +94,20 @@ for _, name in ipairs { "rie", "fun" } do
       end
     end)
 
-    it("process what the engine's stream says", function()
+    -- The records of the table's stream, as GetRecords has them, and what names the shard.
+    local function read_stream()
       local arn = assert(shop:describe()).stream.arn
-      local shard = assert(db:call("DescribeStream", { StreamArn = arn })).StreamDescription.Shards[1]
-      local place = assert(db:call("GetShardIterator", {
-        StreamArn = arn, ShardId = shard.ShardId, ShardIteratorType = "TRIM_HORIZON",
-      }))
-      local records, before = {}, assert(shop:get { pk = "PRODUCT#lamp", sk = "STOCK" }).stock
-      for i, record in ipairs(assert(db:call("GetRecords", { ShardIterator = place.ShardIterator })).Records) do
+      local shard = assert(db:call("DescribeStream", { StreamArn = arn })).StreamDescription.Shards[1].ShardId
+      local place = assert(db:call("GetShardIterator",
+        { StreamArn = arn, ShardId = shard, ShardIteratorType = "TRIM_HORIZON" }))
+      return assert(db:call("GetRecords", { ShardIterator = place.ShardIterator })).Records, arn, shard
+    end
+
+    local function stock() return assert(shop:get { pk = "PRODUCT#lamp", sk = "STOCK" }).stock end
+
+    it("process what the engine's stream says", function()
+      local records, before = {}, stock()
+      for i, record in ipairs((read_stream())) do
         local change = record.dynamodb
         records[i] = stream_events.record(record.eventName, i,
           { keys = change.Keys, new = change.NewImage, old = change.OldImage })
@@ -103,10 +115,26 @@ for _, name in ipairs { "rie", "fun" } do
       local event = core.json_encode { Records = records }
       for _ = 1, 2 do -- what comes again is not done again
         assert.same({ batchItemFailures = dynamodb.list {} }, invoke("told.process", event))
-        assert.truthy(assert(shop:get { pk = "PRODUCT#lamp", sk = "STOCK" }).stock < before)
-        before = assert(shop:get { pk = "PRODUCT#lamp", sk = "STOCK" }).stock + 1
+        assert.truthy(stock() < before)
+        before = stock() + 1
       end
       if name == "rie" then assert.truthy(running["told.process"]:output():find("told: Action=Publish", 1, true)) end
+    end)
+
+    it("replay what was given up on, from the engine's stream", function()
+      local records, arn, shard = read_stream()
+      local event = core.json_encode { Records = { { eventSource = "aws:sqs", messageId = "m1",
+        body = core.json_encode { DDBStreamBatchInfo = {
+          streamArn = arn, shardId = shard, batchSize = #records,
+          startSequenceNumber = records[1].dynamodb.SequenceNumber,
+          endSequenceNumber = records[#records].dynamodb.SequenceNumber,
+        } } } } }
+      local before = stock()
+      for _ = 1, 2 do
+        assert.same({ batchItemFailures = dynamodb.list {} }, invoke("told_replay.failed", event))
+        assert.truthy(stock() < before)
+        before = stock() + 1
+      end
     end)
   end)
 end
