@@ -70,6 +70,11 @@ describe("A streamed response", function()
       core.json_decode(chunks(post.body)[1]:match "^[^%z]*"))
   end)
 
+  it("of HTTP has its content type among its headers", function()
+    local post = run([[ctx:stream { status = 201, content_type = "text/csv" }]]):posts(1)[1]
+    assert.equal("text/csv", core.json_decode(chunks(post.body)[1]:match "^[^%z]*").headers["content-type"])
+  end)
+
   it("goes over a new connection where the old one was closed meanwhile", function()
     local post = run("os.execute 'sleep 0.05' ctx:stream():write 'whole'", {
       { { "read" }, { "send", event "1" }, { "close" } },

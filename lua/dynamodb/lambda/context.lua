@@ -41,7 +41,7 @@ end
 --- | option | meaning |
 --- | --- | --- |
 --- | `status`, `headers`, `cookies` | of an HTTP response (function URL, REST API) |
---- | `content_type` | of a response that is not HTTP's; "application/octet-stream" |
+--- | `content_type` | "application/octet-stream"; of an HTTP response a header, none by default |
 ---@param options table?
 ---@return dynamodb.lambda.StreamResponse
 function context_methods:stream(options)

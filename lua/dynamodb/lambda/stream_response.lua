@@ -96,6 +96,7 @@ end
 local function prelude_of(options)
   local responses = require "dynamodb.lambda.response" -- for those who stream HTTP only
   local made = responses.new(options.status or 200, nil, options.headers, options.cookies)
+  made.headers["content-type"] = made.headers["content-type"] or options.content_type
   local ok, json = pcall(core.json_encode, {
     statusCode = made.status,
     headers = responses.single_headers(made),
@@ -119,12 +120,12 @@ function stream_response.new(api, path, headers, options)
   usage.check_names(options, OPTIONS, "option of stream")
   for name, value in pairs(options) do usage.check_type(value, OPTIONS[name], "stream: " .. name) end
   local is_http = options.status or options.headers or options.cookies
-  local content_type = is_http and HTTP or options.content_type or "application/octet-stream"
+  local content_type = options.content_type or "application/octet-stream"
   if content_type:find "[^\32-\126]" then usage.raise "stream: content_type has a character that no header takes" end
   return setmetatable({
     api = api,
     path = path,
-    headers = ("%s%sContent-Type: %s\r\n"):format(headers, MODE, content_type),
+    headers = ("%s%sContent-Type: %s\r\n"):format(headers, MODE, is_http and HTTP or content_type),
     prelude = is_http and prelude_of(options) or "",
     begun = false,
   }, stream_mt)
