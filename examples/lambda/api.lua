@@ -1,4 +1,5 @@
---- The whole API as one function: the same functions of requests, behind a router.
+--- The API as one function: the same functions of requests, behind a router. Orders are placed elsewhere: what is done
+--- once for each key takes the whole event.
 local accounts = require "accounts"
 local batch = require "batch"
 local http = require "dynamodb.lambda.http"
