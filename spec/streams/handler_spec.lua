@@ -150,6 +150,18 @@ describe("streams.handler", function()
     assert.matches("^%[ERROR%]\t[%d:TZ-]+\tr1\tdynamodb.Record%(INSERT 101%): first\rsecond\n$", text)
   end)
 
+  it("writes what an error object says, and goes on where it cannot be shown", function()
+    local function told_of(err)
+      local handler = streams.handler { insert = function() error(err) end }
+      local text, response = capture("stderr", handler, events.inserts "a", {})
+      assert.same({ "101" }, failed(response))
+      return text:match "%(INSERT 101%): (.*)\n$"
+    end
+    assert.equal("NoStock: lamps", told_of { type = "NoStock", message = "lamps" })
+    assert.equal("an error object that cannot be shown",
+      told_of(setmetatable({}, { __tostring = function() error "no" end })))
+  end)
+
   it("writes failures to the invocation's own log, where it has one", function()
     local lines = {}
     local log = { error = function(_, text) lines[#lines + 1] = text end }
