@@ -53,6 +53,19 @@ describe("The log of a function", function()
     assert.truthy(record.f:find "^function: ")
   end)
 
+  it("has an error of the library's as it reads, without the item that it may hold", function()
+    for _, env in ipairs { {}, JSON } do
+      local lines = log([[
+        local err = require("dynamodb.error").new { code = "Refused", message = "no", item = { a = "secret" } }
+        ctx.log:warn(err) ctx.log:warn("failed", { err = err })]], env)
+      for i = 1, 2 do
+        assert.matches("Refused: no", lines[i], 1, true)
+        assert.is_nil(lines[i]:find("secret", 1, true))
+      end
+      f:stop()
+    end
+  end)
+
   it("keeps an event on one line", function()
     assert.truthy(log("ctx.log:info 'a\\nb'")[1]:find "a\rb$")
   end)

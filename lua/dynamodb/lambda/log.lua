@@ -3,6 +3,7 @@
 --- Source: AWS Lambda Developer Guide, "Configuring JSON and plain text log formats" and "Log-level filtering"; the
 --- frames are those of Amazon's own runtimes.
 local core = require "dynamodb.core"
+local errors = require "dynamodb.error"
 local printable = require "dynamodb.printable"
 local system = require "dynamodb.system"
 local usage = require "dynamodb.usage"
@@ -55,10 +56,10 @@ local function put(self, level, time, text)
   system.write(self.frames, kind .. big_endian(#text, 4) .. big_endian(math.floor(time * 1e6), 8) .. text)
 end
 
---- A value as JSON can have it: what it cannot is told in words.
+--- A value as JSON can have it: what it cannot is told in words, and so is an error, whose members may be an item's.
 local function presentable(value)
   if type(value) == "string" then return printable(value) end
-  if pcall(core.json_encode, value) then return value end
+  if not errors.is_error(value) and pcall(core.json_encode, value) then return value end
   return printable(tostring(value))
 end
 
