@@ -241,8 +241,9 @@ describe("idempotency.wrap", function()
         (id_of("python", core.json_decode '{"id":123456789012345679}')))
     end)
 
-    it("with characters beyond the first plane", function()
+    it("with characters beyond the first plane, and the last one of ASCII", function()
       assert.equal(core.md5 [["\ud83d\ude00\u20ac"]], (id_of("python", "😀€")))
+      assert.equal(core.md5 [["\u007f"]], (id_of("python", "\127")))
     end)
   end)
 

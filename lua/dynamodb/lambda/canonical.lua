@@ -31,7 +31,7 @@ end
 ---@return string
 local function quote(text, style)
   text = text:gsub('[%z\1-\31"\\]', escape)
-  if style.ascii then text = text:gsub("[\194-\244][\128-\191]*", escape_unicode) end
+  if style.ascii then text = text:gsub("\127", escape):gsub("[\194-\244][\128-\191]*", escape_unicode) end
   return '"' .. text .. '"'
 end
 
