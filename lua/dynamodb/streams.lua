@@ -182,7 +182,7 @@ end
 
 --- Does again what AWS has given up on: reads the records that an on-failure destination got the bounds of (the record
 --- itself has no data; from S3 it has, and they are taken from there) and gives them to the handler. They are in the
---- stream for 24 hours.
+--- stream for 24 hours. From there they have numbers as the client decodes them.
 ---@param failure table|string    what the destination got, decoded or as JSON text
 ---@param handler function        of `streams.handler`
 ---@param db dynamodb.Client
