@@ -278,6 +278,14 @@ describe("The Lambda runtime and its Runtime API:", function()
       for i = 2, 3 do assert.is_nil(io.open(("/proc/%s/stat"):format(posts[i].body))) end
     end)
 
+    it("are one where the environment has no number of them", function()
+      for _, count in ipairs { "0", "many" } do
+        run { event "1", ACCEPTED, env = { AWS_LAMBDA_MAX_CONCURRENCY = count } }
+        assert.equal("1", f:posts(1)[1].body)
+        f:stop()
+      end
+    end)
+
     it("go on in another process when one dies", function()
       run {
         EXTENSION,

@@ -309,8 +309,8 @@ function runtime.run(handler, options, check)
   }
   io.stdout:setvbuf "line"
   handlers.search()
-  local count = tonumber(os.getenv "AWS_LAMBDA_MAX_CONCURRENCY" or "")
-  if not count or os.getenv(WORKER) then return serve(self) end
+  local count = tonumber(os.getenv "AWS_LAMBDA_MAX_CONCURRENCY" or "") or 0
+  if count < 1 or os.getenv(WORKER) then return serve(self) end
   register(self) -- the workers' functions are not known yet, and later ones are refused
   quit(workers.run(count, function()
     system.setenv(WORKER, "1")
