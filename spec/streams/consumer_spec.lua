@@ -60,6 +60,15 @@ describe("a consumer by itself", function()
     assert.equal(0, select(2, stream_world.numbers(world.log)))
   end)
 
+  it("waits as long as every new iterator is too old, too", function()
+    new_world { seed = 2, life = -1 }
+    local one = world:start { poll = 0.1 }
+    world:pass(30)
+    assert.is_nil(one.err)
+    world.model.life = 900
+    read_all()
+  end)
+
   it("leaves a quiet shard alone for a while, and reads on at once where there is more", function()
     new_world { seed = 3, records = 30, every = 0.001 }
     world:pass(1)
