@@ -114,6 +114,58 @@ describe("consumers that share a stream", function()
     end
   end)
 
+  -- Only "b" ends early, then "e", which comes of it and has two children; the shards of "a" would hide who found what.
+  local function only_b_splits()
+    for id, shard in pairs(world.model.shards) do
+      if id == "shardId-a" then shard.ends = math.huge end
+      if id:find "[cdf]$" then shard.begins = math.huge end
+    end
+  end
+
+  -- Kills who has read "e" to its end when a request of one kind has been answered; when the last child was begun.
+  local function begun_after_death(operation, part)
+    only_b_splits()
+    world:start(options(), work)
+    world:pass(0.5)
+    world:start(options(), work)
+    local inner, died = world.runtime.handler, nil
+    world.runtime.handler = function(request, ...)
+      local answer = inner(request, ...)
+      if not died and request.head:find(operation, 1, true) and request.body:find(part)
+        and request.body:find "shardId%-[egh]" then
+        for _, entry in ipairs(world.log) do died = entry.shard == "shardId-e" and entry.consumer or died end
+        world.consumers[died]:stop()
+      end
+      return answer
+    end
+    assert.is_true(world:await(60, function() return died end))
+    world.consumers[died]:kill()
+    local at, first = world.runtime:now(), {}
+    assert.is_true(world:await(120, function()
+      for _, entry in ipairs(world.log) do first[entry.shard] = first[entry.shard] or entry.at end
+      return first["shardId-g"] and first["shardId-h"]
+    end))
+    return math.max(first["shardId-g"], first["shardId-h"]) - at
+  end
+
+  it("find the children of a shard when its reader died at its end", function()
+    for seed = 1, 4 do
+      new_world { seed = seed, records = 60, every = 0.04, faults = { missing = seed > 2 and 0.2 } }
+      assert.is_true(begun_after_death("UpdateItem", "SHARD_END") < LEASE + 0.3)
+      world:close()
+      renew_table()
+    end
+  end)
+
+  it("find the other child when the shard's reader died behind the first one", function()
+    for seed = 1, 4 do
+      new_world { seed = seed, records = 60, every = 0.04 }
+      assert.is_true(begun_after_death("PutItem", "parentShardId.*shardId%-e") < LEASE + 0.3)
+      world:close()
+      renew_table()
+    end
+  end)
+
   it("begin no record after the lease is lost, and set no checkpoint", function()
     new_world { seed = 1, records = 200, every = 0.001 }
     world:pass(1)

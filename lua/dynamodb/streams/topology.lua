@@ -18,8 +18,9 @@ local topology_mt = { __name = "dynamodb.Topology", __index = topology_methods }
 ---@field gone table<string, boolean>
 ---@field alive table<string, integer>           how often a shard was there that is not listed
 ---@field ended boolean
+---@field over table<string, true>               the shards that were known to have been read
 ---@field due number                             when it is to be listed again
----@field pause number                           seconds until then, while something is missing
+---@field pause number                           seconds until then, while something is or may be missing
 ---@field quiet integer                          listings in a row of a disabled stream in which all has been read
 
 local WHOLE = 60                  -- seconds between two listings. Source: the Streams adapter
@@ -132,7 +133,7 @@ local function is_incomplete(self, plan)
   return false
 end
 
---- The next listing is to be soon: a shard has ended.
+--- The next listing is to be soon, and some more behind it, which may have what that one lacks: a shard has ended.
 function topology_methods:hurry()
   self.due, self.pause = math.min(self.due, self.client:now()), FIRST
 end
@@ -149,6 +150,26 @@ end
 function topology_methods:is_open(id)
   local shard = self.shards[id]
   return not (shard and shard.closed)
+end
+
+--- Notes which shards have been read since this was asked last. Who has read one sees to its children, unless it has
+--- died before.
+---@param self dynamodb.Topology
+---@param leases table<string, dynamodb.Lease>
+---@return string[] some       of which a child has a lease: all may have, or not
+---@return boolean none        is there one of which no child has?
+local function newly_over(self, leases)
+  local over, is_parent, some, none = {}, {}, {}, false
+  for _, lease in pairs(leases) do is_parent[lease.parent or ""] = true end
+  for id, lease in pairs(leases) do
+    if planner.is_finished(lease) then
+      over[id] = true
+      if not self.over[id] and is_parent[id] then some[#some + 1] = id end
+      none = none or not self.over[id] and not is_parent[id]
+    end
+  end
+  self.over = over
+  return some, none
 end
 
 --- Brings shards and leases up to date.
@@ -169,19 +190,24 @@ function topology_methods:step()
   for _ = 1, ROUNDS do
     local leases, err = self.store:load()
     if not leases then return nil, err end
+    local some, none = newly_over(self, leases)
     plan = planner.plan { shards = self.shards, leases = leases, gone = self.gone, from = self.from,
       ended = self.ended }
     local changed
     -- Between two listings nothing is asked for that was asked for already.
-    if not is_due then plan.probe, plan.search = {}, {} end
+    if not is_due then plan.probe, plan.search = {}, some end
+    if none and not is_due then self:hurry() end
     changed, err = carry_out(self, plan)
-    if err then return nil, err end
+    if err then
+      self:hurry()
+      return nil, err
+    end
     if not changed then
       if is_due then
         self.quiet = plan.done and self.quiet + 1 or 0
-        local missing = is_incomplete(self, plan)
-        self.pause = missing and math.min(self.pause * 2, LONGEST) or FIRST
-        self.due = self.client:now() + (missing and self.pause or WHOLE)
+        self.pause = math.min(self.pause * 2, LONGEST)
+        local soon = self.pause < LONGEST or is_incomplete(self, plan)
+        self.due = self.client:now() + (soon and self.pause or WHOLE)
       end
       plan.done = plan.done and self.quiet >= QUIET
       return plan, nil, leases
@@ -202,7 +228,7 @@ end
 local function new(client, arn, store, from)
   return setmetatable({
     client = client, arn = arn, store = store, from = from,
-    shards = {}, gone = {}, alive = {}, ended = false, due = -math.huge, pause = FIRST, quiet = 0,
+    shards = {}, gone = {}, alive = {}, over = {}, ended = false, due = -math.huge, pause = FIRST, quiet = 0,
   }, topology_mt)
 end
 
