@@ -123,6 +123,18 @@ describe("a consumer by itself", function()
     assert.is_true(stream_world.is_ordered(world.log))
   end)
 
+  it("takes a function of one's own that returns nil and an error for one that fails", function()
+    new_world { seed = 6, records = 5 }
+    local db, calls = world:start({ timeout = 0.01 }).db, 0
+    local report, err = db:stream(stream_model.arn):consume(function(batch)
+      calls = calls + #batch
+      return nil, "not now"
+    end, { max_attempts = 2, batch_size = 1 })
+    assert.is_nil(report)
+    assert.same({ "HandlerFailed", "not now", 0 }, { err.code, err.cause, err.report.records })
+    assert.is_true(calls >= 2)
+  end)
+
   it("begins again with the record that it has ended at", function()
     local file = process.temporary()
     new_world { seed = 6 }

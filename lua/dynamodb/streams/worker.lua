@@ -171,7 +171,8 @@ local function handle(self, batch)
     if self:is_over() or not holds(self) then return false end
     self.batch, self.turn = batch, consumer.runtime:now()
     batch.failed, batch.err = nil, nil
-    local ok, answer = pcall(consumer.handler, batch, self.ctx)
+    local ok, answer, problem = pcall(consumer.handler, batch, self.ctx)
+    if ok and not answer and problem ~= nil then ok, answer = false, problem end
     self.batch = nil
     local first = first_left(batch, ok, answer)
     local done = (first or #batch + 1) - 1
