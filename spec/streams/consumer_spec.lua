@@ -129,7 +129,7 @@ describe("a consumer by itself", function()
     local report, err = db:stream(stream_model.arn):consume(function(batch)
       calls = calls + #batch
       return nil, "not now"
-    end, { max_attempts = 2, batch_size = 1 })
+    end, { max_attempts = 2, batch_size = 1, timeout = 60 })
     assert.is_nil(report)
     assert.same({ "HandlerFailed", "not now", 0 }, { err.code, err.cause, err.report.records })
     assert.is_true(calls >= 2)
