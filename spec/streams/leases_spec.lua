@@ -195,6 +195,14 @@ describe("a lease table", function()
     assert(one:create { id = "s3", checkpoint = "TRIM_HORIZON" })
   end)
 
+  it("takes a row that was put by hand, with no more than a place", function()
+    assert(db:table(name, { partition = "leaseKey" }):put { leaseKey = "s1", checkpoint = "123" })
+    local one = store "a"
+    local lease = assert(one:take(one:load().s1))
+    assert(one:renew(lease))
+    assert.same({ "123", 2, "a" }, { lease.checkpoint, row().leaseCounter, row().leaseOwner })
+  end)
+
   it("gives a lease to one of those who see it free", function()
     assert(store("a"):create { id = "s1", checkpoint = "TRIM_HORIZON" })
     local seen = store("a"):load().s1

@@ -76,7 +76,7 @@ local function text(value) return type(value) == "string" and value or nil end
 local function read_row(lease, row)
   local parents = row.parentShardId
   lease.id, lease.owner, lease.checkpoint = row[KEY], text(row.leaseOwner), text(row.checkpoint) or "TRIM_HORIZON"
-  lease.counter, lease.switches = number(row.leaseCounter) or 0, number(row.ownerSwitchesSinceCheckpoint) or 0
+  lease.counter, lease.switches = number(row.leaseCounter), number(row.ownerSwitchesSinceCheckpoint) or 0
   lease.parent = type(parents) == "table" and text(parents[1]) or text(parents)
   lease.stream, lease.wanted_by = text(row.streamArn), text(row.requestedBy)
   lease.iterator, lease.since = text(row.latestIterator), number(row.latestSince)
@@ -184,15 +184,15 @@ end
 ---@return dynamodb.Lease?       nil without an error: another one was faster
 ---@return dynamodb.Error?
 function lease_methods:take(seen)
-  local started = self.client:now()
+  local started, counter = self.client:now(), (seen.counter or 0) + 1 -- a row that was put by hand may lack it
   local row, err = self.table:update({ [KEY] = seen.id }, {
-    set = { leaseOwner = self.owner, leaseCounter = seen.counter + 1, streamArn = self.stream,
+    set = { leaseOwner = self.owner, leaseCounter = counter, streamArn = self.stream,
       ownerSwitchesSinceCheckpoint = (seen.switches or 0) + 1 },
     remove = { "requestedBy" },
-  }, { where = { leaseOwner = seen.owner or expr.missing, leaseCounter = seen.counter }, returns = "ALL_NEW" })
+  }, { where = { leaseOwner = seen.owner or expr.missing, leaseCounter = seen.counter or expr.missing }, returns = "ALL_NEW" })
   if not row and err:is "ConditionalCheckFailed" then
     local found = err.item
-    local is_own = found and found.leaseOwner == self.owner and number(found.leaseCounter) == seen.counter + 1
+    local is_own = found and found.leaseOwner == self.owner and number(found.leaseCounter) == counter
     if not is_own then return nil end
     row = found -- an attempt whose answer was lost
   end
