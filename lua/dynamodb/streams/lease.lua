@@ -189,7 +189,10 @@ function lease_methods:take(seen)
     set = { leaseOwner = self.owner, leaseCounter = counter, streamArn = self.stream,
       ownerSwitchesSinceCheckpoint = (seen.switches or 0) + 1 },
     remove = { "requestedBy" },
-  }, { where = { leaseOwner = seen.owner or expr.missing, leaseCounter = seen.counter or expr.missing }, returns = "ALL_NEW" })
+  }, {
+    where = { leaseOwner = seen.owner or expr.missing, leaseCounter = seen.counter or expr.missing },
+    returns = "ALL_NEW",
+  })
   if not row and err:is "ConditionalCheckFailed" then
     local found = err.item
     local is_own = found and found.leaseOwner == self.owner and number(found.leaseCounter) == counter
