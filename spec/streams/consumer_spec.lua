@@ -106,6 +106,15 @@ describe("a consumer by itself", function()
     assert.equal(0, select(2, stream_world.numbers(world.log)))
   end)
 
+  it("finds the place of LATEST again by the service's clock, where its own is wrong", function()
+    for _, ahead in ipairs { 7200, -7200 } do
+      new_world { seed = 5, every = 3, life = 0.5, latency = 0, records = 10, epoch = 1700000000 - ahead }
+      world:start { poll = 2, from = "LATEST" }
+      read_all(1000)
+      world:close()
+    end
+  end)
+
   it("tries a record again that fails, and ends with its error", function()
     new_world { seed = 6 }
     local attempts = {}

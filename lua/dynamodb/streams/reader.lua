@@ -18,8 +18,15 @@ local reader_mt = { __name = "dynamodb.ShardReader", __index = reader_methods }
 
 local RENEWALS = 3 -- iterators that may turn out to be expired, in a row
 local LAG = 60     -- seconds that records may be old and still be recent. Source: the Streams adapter's catch-up mode
-local MARGIN = 60  -- seconds that clocks may differ by, and times of records be rounded down
+local MARGIN = 60  -- seconds that the service's clocks may differ by, and times of records be rounded down
 local FULL = 0.9e6 -- bytes of an answer to which a megabyte, the most of one, is near
+
+--- What time it is for the service, which dates the records: this machine's clock may be wrong.
+---@param self dynamodb.ShardReader
+---@return number    seconds since 1970
+local function service_time(self)
+  return self.client:runtime():time() + (self.client.retry:skew() or 0)
+end
 
 --- An iterator for the place.
 ---@param self dynamodb.ShardReader
@@ -36,7 +43,7 @@ local function open(self)
   local answer, err = self.client:perform("GetShardIterator", params, {})
   if not answer then return nil, err end
   self.iterator = answer.ShardIterator
-  if self.position == "LATEST" then self.since = self.since or math.floor(self.client:runtime():time()) - MARGIN end
+  if self.position == "LATEST" then self.since = self.since or math.floor(service_time(self)) - MARGIN end
   return true
 end
 
@@ -62,7 +69,7 @@ local function take(self, batch)
   for i = 1, count do size = size + (batch[i] and batch[i].size or 0) end
   local last = batch[count]
   if last and last.created_at then
-    self.lags = self.client:runtime():time() - last.created_at > LAG
+    self.lags = service_time(self) - last.created_at > LAG
   end
   self.behind = count >= self.limit or size >= FULL or count > 0 and self.lags == true
   if self.filters then batch = recent(self, batch) end
