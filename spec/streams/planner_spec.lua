@@ -73,6 +73,13 @@ describe("the planner", function()
     assert.same({}, planner.plan(view("a", "a=SHARD_END", { gone = { a = true } })).search)
   end)
 
+  it("asks whether a shard is there whose children are not found, and lets go of it if not", function()
+    local plan = planner.plan(view("b<z", "a=SHARD_END b<z=5"))
+    assert.same({ { "a" }, { "a" } }, { plan.search, plan.probe })
+    plan = planner.plan(view("b<z", "a=SHARD_END b<z=5", { gone = { a = true } }))
+    assert.same({ {}, { "a" } }, { plan.search, plan.remove })
+  end)
+
   it("keeps the lease of a shard that has been read as long as it could be listed again", function()
     local leases = "a=SHARD_END b<a=SHARD_END c<b=7"
     assert.same({}, planner.plan(view("a b<a c<b", leases)).remove)

@@ -151,6 +151,7 @@ local function review(self)
       if not parent or is_finished(parent) then plan.ready[id] = true end
     elseif not self.children[id] and not view.gone[id] then
       plan.search[#plan.search + 1] = id
+      if not (shard and shard.listed) then self.probed[id] = true end -- nothing is found of one that is gone
     elseif not (shard and shard.listed) and is_superseded(self, id) then
       if view.gone[id] then
         plan.remove[#plan.remove + 1] = id
