@@ -306,6 +306,24 @@ describe("a consumer by itself", function()
     assert.is_true(stream_world.is_ordered(world.log))
   end)
 
+  it("keeps the places of a shard's children, too, before it says that the shard was read", function()
+    local file = process.temporary()
+    new_world { seed = 12, records = 10, faults = { stale = 1 } }
+    world:pass(world.model.shards["shardId-a"].ends + 0.1)
+    local done, last = 0, world.model.shards["shardId-a"].records[10].number
+    local one = world:start({ checkpoint = { file = file }, stop = function() return done == last end },
+      function(record)
+        world.model.faults.stale = nil
+        done = record.sequence_number
+      end)
+    assert(one:result())
+    local kept = core.json_decode(process.read(file)).shards
+    assert.equal("SHARD_END", kept["shardId-a"].checkpoint)
+    for _, id in ipairs { "shardId-c", "shardId-d" } do
+      assert.same({ checkpoint = "TRIM_HORIZON", parent = "shardId-a" }, kept[id])
+    end
+  end)
+
   it("refuses a file that is none of checkpoints", function()
     local file = process.temporary()
     local handle = assert(io.open(file, "wb"))

@@ -144,6 +144,17 @@ function topology_methods:forget(id)
   self.gone[id] = true
 end
 
+--- Makes the leases of a shard's children before it counts as read: who dies then leaves them to the next one, and
+--- whoever comes when they are trimmed sees that they were not read. What is not found now is looked for by `step`.
+---@param id string
+function topology_methods:adopt(id)
+  for child, shard in pairs(shards.children(self.client, self.arn, id) or {}) do
+    self.shards[child] = self.shards[child] or shard
+    self.shards[child].listed = true
+    self.store:create { id = child, parent = id, checkpoint = "TRIM_HORIZON" }
+  end
+end
+
 --- May more be added to the shard?
 ---@param id string
 ---@return boolean

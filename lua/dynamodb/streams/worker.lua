@@ -247,6 +247,7 @@ local function turn(self)
   local count = #batch
   if not handle(self, batch) then return end
   if reader.ended then
+    consumer.topology:adopt(lease.id)
     insist(self, "checkpoint", "SHARD_END")
   else
     pin(self)
