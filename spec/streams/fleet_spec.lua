@@ -324,7 +324,7 @@ describe("consumers that share a stream", function()
       local busy, ends = {}, nil
       local one = world:start(options { stop = function() return ends end }, function(record, ctx)
         busy[ctx.shard_id] = true
-        if ctx.shard_id == "shardId-b" then return world.runtime:wait(LEASE * 3) end
+        if ctx.shard_id ~= "shardId-a" then return world.runtime:wait(LEASE * 3) end
         return ctx:transact(record, function() world.runtime:wait(LEASE * 3) end)
       end)
       assert.is_true(world:await(5, function() return busy["shardId-a"] and busy["shardId-b"] end))
