@@ -15,7 +15,9 @@ local reader_mt = { __name = "dynamodb.ShardReader", __index = reader_methods }
 ---@field filters boolean?      older records are passed over right now
 ---@field ended boolean         the shard is closed, and all of it was read
 ---@field behind boolean        there is more to be read at once
+---@field missing integer       how often, in a row, the shard was not there
 
+local LISTINGS = 4 -- times in a row that the shard is not there until that is believed
 local RENEWALS = 3 -- iterators that may turn out to be expired, in a row
 local LAG = 60     -- seconds that records may be old and still be recent. Source: the Streams adapter's catch-up mode
 local MARGIN = 60  -- seconds that the service's clocks may differ by, and times of records be rounded down
@@ -80,7 +82,8 @@ end
 --- What comes next; perhaps nothing.
 ---@return dynamodb.StreamBatch?
 ---@return dynamodb.Error?
----@return "trimmed"|"gone"|nil kind    the records behind the place, or the shard, are not there any more
+---@return "trimmed"|"gone"|"missing"|nil kind    the records behind the place, or the shard, are not there any more;
+---                                            "missing": it may be there again in a moment
 function reader_methods:next()
   local problem
   for _ = 1, RENEWALS do
@@ -93,14 +96,16 @@ function reader_methods:next()
       local batch
       batch, problem = events.read(answer, nil, true)
       if not batch then return nil, problem end
+      self.missing = 0
       return take(self, batch)
     end
     if not problem:is "ExpiredIterator" then break end
     self.iterator = nil
   end
   if problem:is "TrimmedDataAccess" then return nil, problem, "trimmed" end
-  if problem:is "ResourceNotFound" then return nil, problem, "gone" end
-  return nil, problem
+  if not problem:is "ResourceNotFound" then return nil, problem end
+  self.missing = self.missing + 1
+  return nil, problem, self.missing < LISTINGS and "missing" or "gone"
 end
 
 --- Where reading goes on, for another reader. Good for 15 minutes. Source: GetShardIterator in the API reference.
@@ -129,7 +134,7 @@ local function new(client, arn, lease, limit)
   return setmetatable({
     client = client, arn = arn, id = lease.id, limit = limit,
     position = lease.checkpoint, iterator = lease.iterator, since = lease.since,
-    ended = false, behind = false,
+    ended = false, behind = false, missing = 0,
   }, reader_mt)
 end
 
