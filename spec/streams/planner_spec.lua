@@ -67,6 +67,15 @@ describe("the planner", function()
     assert.same({ "b=TRIM_HORIZON", {} }, { created(plan), plan.probe })
   end)
 
+  it("asks once for a shard that is known, not listed, and gone", function()
+    local gone = view("a b", "b=5", { gone = { a = true } })
+    gone.shards.a.listed = false
+    local plan = planner.plan(gone)
+    assert.same({ "", {} }, { created(plan), plan.probe })
+    gone.shards.a.listed = true -- there it is again
+    assert.equal("a=TRIM_HORIZON", created(planner.plan(gone)))
+  end)
+
   it("searches the children of a shard that has been read", function()
     assert.same({ "a" }, planner.plan(view("a", "a=SHARD_END")).search)
     assert.same({}, planner.plan(view("a b<a", "a=SHARD_END b<a=5")).search)

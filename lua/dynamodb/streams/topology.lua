@@ -27,6 +27,7 @@ local WHOLE = 60                  -- seconds between two listings. Source: the S
 local FIRST, LONGEST = 0.1, 5     -- seconds while something is missing: from, to
 local PATIENCE = 10               -- listings that may lack a shard that is there
 local QUIET = 5                   -- listings of a disabled stream that have to have nothing new
+local TRIMMED = 100               -- listings in a row that lack a shard until it is forgotten
 local ROUNDS = 20                 -- plans that follow from each other
 
 --- Lists all shards.
@@ -37,7 +38,7 @@ local function list(self)
   local listing, err = shards.list(self.client, self.arn)
   if not listing then return nil, err end
   for id, shard in pairs(self.shards) do
-    shard.listed = false
+    shard.listed, shard.missed = false, (shard.missed or 0) + 1
     if self.gone[id] then self.shards[id] = nil end
   end
   for id, shard in pairs(listing.shards) do
@@ -183,6 +184,25 @@ local function newly_over(self, leases)
   return some, none
 end
 
+--- Forgets the shards that nothing can depend on any more, the oldest first: a stream has new ones for ever.
+---@param self dynamodb.Topology
+---@param leases table<string, dynamodb.Lease>
+local function tidy(self, leases)
+  local known = {} -- or the parent of one that is
+  for id, lease in pairs(leases) do known[id], known[lease.parent or id] = true, true end
+  for id, shard in pairs(self.shards) do
+    local is_oldest = not (shard.parent and self.shards[shard.parent])
+    if is_oldest and (shard.missed or 0) > TRIMMED and not leases[id] then
+      self.shards[id] = nil
+    else
+      known[id], known[shard.parent or id] = true, true
+    end
+  end
+  for _, map in ipairs { self.gone, self.alive } do
+    for id in pairs(map) do map[id] = known[id] and map[id] or nil end
+  end
+end
+
 --- Brings shards and leases up to date.
 ---@return dynamodb.StreamPlan?
 ---@return dynamodb.Error?
@@ -215,6 +235,7 @@ function topology_methods:step()
     end
     if not changed then
       if is_due then
+        tidy(self, leases)
         self.quiet = plan.done and self.quiet + 1 or 0
         self.pause = math.min(self.pause * 2, LONGEST)
         local soon = self.pause < LONGEST or is_incomplete(self, plan)
