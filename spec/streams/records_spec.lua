@@ -100,6 +100,15 @@ describe("the records of a stream", function()
     assert.equal(0, select(2, stream_world.numbers(world.log)))
   end)
 
+  it("are waited for as long as every new iterator is too old, too", function()
+    start { seed = 4, records = 10, life = -1 }
+    world.runtime:spawn(function()
+      world:pass(5)
+      world.model.life = 900
+    end)
+    assert.is_table(stream:records { poll = 0.1 }:next())
+  end)
+
   it("are not there any more: the loop raises, next returns, and with on_trimmed reading goes on", function()
     start { seed = 5, every = 0.05 }
     world:pass(1)

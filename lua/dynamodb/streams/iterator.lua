@@ -122,7 +122,7 @@ local function read(self, i)
   if not batch then
     if kind == "trimmed" or kind == "gone" then return lost_records(self, i, kind, err) end
     one.due = self.client:now() + self.options.poll
-    if kind == "missing" then return true end
+    if kind == "missing" or err:is "ExpiredIterator" then return true end
     return nil, err
   end
   one.due = self.client:now() + pace(reader, #batch, self.topology:is_open(one.lease.id), self.options.poll,
