@@ -60,6 +60,15 @@ describe("a consumer by itself", function()
     assert.equal(0, select(2, stream_world.numbers(world.log)))
   end)
 
+  it("waits as long as every new iterator is too old, too", function()
+    new_world { seed = 2, life = -1 }
+    local one = world:start { poll = 0.1 }
+    world:pass(30)
+    assert.is_nil(one.err)
+    world.model.life = 900
+    read_all()
+  end)
+
   it("leaves a quiet shard alone for a while, and reads on at once where there is more", function()
     new_world { seed = 3, records = 30, every = 0.001 }
     world:pass(1)
@@ -97,6 +106,15 @@ describe("a consumer by itself", function()
     assert.equal(0, select(2, stream_world.numbers(world.log)))
   end)
 
+  it("finds the place of LATEST again by the service's clock, where its own is wrong", function()
+    for _, ahead in ipairs { 7200, -7200 } do
+      new_world { seed = 5, every = 3, life = 0.5, latency = 0, records = 10, epoch = 1700000000 - ahead }
+      world:start { poll = 2, from = "LATEST" }
+      read_all(1000)
+      world:close()
+    end
+  end)
+
   it("tries a record again that fails, and ends with its error", function()
     new_world { seed = 6 }
     local attempts = {}
@@ -112,6 +130,18 @@ describe("a consumer by itself", function()
     assert.is_true(#attempts >= 4)
     assert.is_true(attempts[4] - attempts[3] > attempts[2] - attempts[1])
     assert.is_true(stream_world.is_ordered(world.log))
+  end)
+
+  it("takes a function of one's own that returns nil and an error for one that fails", function()
+    new_world { seed = 6, records = 5 }
+    local db, calls = world:start({ timeout = 0.01 }).db, 0
+    local report, err = db:stream(stream_model.arn):consume(function(batch)
+      calls = calls + #batch
+      return nil, "not now"
+    end, { max_attempts = 2, batch_size = 1, timeout = 60 })
+    assert.is_nil(report)
+    assert.same({ "HandlerFailed", "not now", 0 }, { err.code, err.cause, err.report.records })
+    assert.is_true(calls >= 2)
   end)
 
   it("begins again with the record that it has ended at", function()
@@ -274,6 +304,24 @@ describe("a consumer by itself", function()
     read_all()
     assert.equal(0, select(2, stream_world.numbers(world.log)))
     assert.is_true(stream_world.is_ordered(world.log))
+  end)
+
+  it("keeps the places of a shard's children, too, before it says that the shard was read", function()
+    local file = process.temporary()
+    new_world { seed = 12, records = 10, faults = { stale = 1 } }
+    world:pass(world.model.shards["shardId-a"].ends + 0.1)
+    local done, last = 0, world.model.shards["shardId-a"].records[10].number
+    local one = world:start({ checkpoint = { file = file }, stop = function() return done == last end },
+      function(record)
+        world.model.faults.stale = nil
+        done = record.sequence_number
+      end)
+    assert(one:result())
+    local kept = core.json_decode(process.read(file)).shards
+    assert.equal("SHARD_END", kept["shardId-a"].checkpoint)
+    for _, id in ipairs { "shardId-c", "shardId-d" } do
+      assert.same({ checkpoint = "TRIM_HORIZON", parent = "shardId-a" }, kept[id])
+    end
   end)
 
   it("refuses a file that is none of checkpoints", function()

@@ -114,6 +114,53 @@ describe("consumers that share a stream", function()
     end
   end)
 
+  -- Only "b" ends early, then "e", which comes of it and has two children; the shards of "a" would hide who found what.
+  local function only_b_splits()
+    for id, shard in pairs(world.model.shards) do
+      if id == "shardId-a" then shard.ends = math.huge end
+      if id:find "[cdf]$" then shard.begins = math.huge end
+    end
+  end
+
+  -- Kills who has read "e" to its end, which it has said just now. No listing has had `hidden` before. Seconds until
+  -- both children are begun.
+  local function begun_after_death(hidden)
+    only_b_splits()
+    for _, id in ipairs(hidden) do world.model.shards[id].gone = true end
+    world:start(options(), work)
+    world:pass(0.5)
+    world:start(options(), work)
+    local inner, died = world.runtime.handler, nil
+    world.runtime.handler = function(request, ...)
+      local answer = inner(request, ...)
+      if not died and request.body:find '"SHARD_END"' and request.body:find '"shardId%-e"' then
+        for _, entry in ipairs(world.log) do died = entry.shard == "shardId-e" and entry.consumer or died end
+        world.consumers[died]:stop()
+      end
+      return answer
+    end
+    assert.is_true(world:await(60, function() return died end))
+    world.consumers[died]:kill()
+    for _, id in ipairs(hidden) do world.model.shards[id].gone = nil end
+    local at, first = world.runtime:now(), {}
+    assert.is_true(world:await(120, function()
+      for _, entry in ipairs(world.log) do first[entry.shard] = first[entry.shard] or entry.at end
+      return first["shardId-g"] and first["shardId-h"]
+    end))
+    return math.max(first["shardId-g"], first["shardId-h"]) - at
+  end
+
+  for what, hidden in pairs { ["a child"] = { "shardId-h" }, ["any child"] = { "shardId-g", "shardId-h" } } do
+    it(("find the children of a shard whose reader died at its end before it found %s"):format(what), function()
+      for seed = 1, 4 do
+        new_world { seed = seed, records = 100, every = 0.16 } -- so that no listing is due
+        assert.is_true(begun_after_death(hidden) < LEASE + 0.3)
+        world:close()
+        renew_table()
+      end
+    end)
+  end
+
   it("begin no record after the lease is lost, and set no checkpoint", function()
     new_world { seed = 1, records = 200, every = 0.001 }
     world:pass(1)
@@ -277,7 +324,7 @@ describe("consumers that share a stream", function()
       local busy, ends = {}, nil
       local one = world:start(options { stop = function() return ends end }, function(record, ctx)
         busy[ctx.shard_id] = true
-        if ctx.shard_id == "shardId-b" then return world.runtime:wait(LEASE * 3) end
+        if ctx.shard_id ~= "shardId-a" then return world.runtime:wait(LEASE * 3) end
         return ctx:transact(record, function() world.runtime:wait(LEASE * 3) end)
       end)
       assert.is_true(world:await(5, function() return busy["shardId-a"] and busy["shardId-b"] end))

@@ -181,6 +181,28 @@ describe("a lease table", function()
     assert.is_table(row "u1")
   end)
 
+  it("says so where a row is in the way that is no lease of the stream", function()
+    local older = ARN:gsub("2$", "1")
+    assert(store("a", db, older):create { id = "s1", checkpoint = "SHARD_END" })
+    assert(db:table(name, { partition = "leaseKey" }):put { leaseKey = "s2", entityType = "LEADER" })
+    local one = store "a"
+    local _, err = one:create { id = "s1", checkpoint = "TRIM_HORIZON" }
+    assert.same({ "LeaseTableError", ("lease table %s: the row s1 is of something else, the stream %s"):format(name,
+      older) }, { err.code, err.message })
+    _, err = one:create { id = "s2", checkpoint = "TRIM_HORIZON" }
+    assert.equal(("lease table %s: the row s2 is of something else"):format(name), err.message)
+    assert(one:create { id = "s3", checkpoint = "TRIM_HORIZON" })
+    assert(one:create { id = "s3", checkpoint = "TRIM_HORIZON" })
+  end)
+
+  it("takes a row that was put by hand, with no more than a place", function()
+    assert(db:table(name, { partition = "leaseKey" }):put { leaseKey = "s1", checkpoint = "123" })
+    local one = store "a"
+    local lease = assert(one:take(one:load().s1))
+    assert(one:renew(lease))
+    assert.same({ "123", 2, "a" }, { lease.checkpoint, row().leaseCounter, row().leaseOwner })
+  end)
+
   it("gives a lease to one of those who see it free", function()
     assert(store("a"):create { id = "s1", checkpoint = "TRIM_HORIZON" })
     local seen = store("a"):load().s1

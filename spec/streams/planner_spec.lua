@@ -67,10 +67,26 @@ describe("the planner", function()
     assert.same({ "b=TRIM_HORIZON", {} }, { created(plan), plan.probe })
   end)
 
+  it("asks once for a shard that is known, not listed, and gone", function()
+    local gone = view("a b", "b=5", { gone = { a = true } })
+    gone.shards.a.listed = false
+    local plan = planner.plan(gone)
+    assert.same({ "", {} }, { created(plan), plan.probe })
+    gone.shards.a.listed = true -- there it is again
+    assert.equal("a=TRIM_HORIZON", created(planner.plan(gone)))
+  end)
+
   it("searches the children of a shard that has been read", function()
     assert.same({ "a" }, planner.plan(view("a", "a=SHARD_END")).search)
     assert.same({}, planner.plan(view("a b<a", "a=SHARD_END b<a=5")).search)
     assert.same({}, planner.plan(view("a", "a=SHARD_END", { gone = { a = true } })).search)
+  end)
+
+  it("asks whether a shard is there whose children are not found, and lets go of it if not", function()
+    local plan = planner.plan(view("b<z", "a=SHARD_END b<z=5"))
+    assert.same({ { "a" }, { "a" } }, { plan.search, plan.probe })
+    plan = planner.plan(view("b<z", "a=SHARD_END b<z=5", { gone = { a = true } }))
+    assert.same({ {}, { "a" } }, { plan.search, plan.remove })
   end)
 
   it("keeps the lease of a shard that has been read as long as it could be listed again", function()

@@ -83,6 +83,32 @@ describe("the records of a stream", function()
     assert.is_nil((records:next()))
   end)
 
+  it("are waited for where a shard is not there for a moment", function()
+    start { seed = 4, records = 10 }
+    local shard = world.model.shards["shardId-b"]
+    for record in stream:records { poll = 0.1 } do
+      note(record)
+      if #world.log == 3 then
+        shard.gone = true
+        world.runtime:spawn(function()
+          world:pass(0.25)
+          shard.gone = nil
+        end)
+      end
+      if #world.log == 80 then break end
+    end
+    assert.equal(0, select(2, stream_world.numbers(world.log)))
+  end)
+
+  it("are waited for as long as every new iterator is too old, too", function()
+    start { seed = 4, records = 10, life = -1 }
+    world.runtime:spawn(function()
+      world:pass(5)
+      world.model.life = 900
+    end)
+    assert.is_table(stream:records { poll = 0.1 }:next())
+  end)
+
   it("are not there any more: the loop raises, next returns, and with on_trimmed reading goes on", function()
     start { seed = 5, every = 0.05 }
     world:pass(1)

@@ -39,6 +39,7 @@ local function handler_of(world)
     if status then
       answer = bytes_of(value)
       answer.status = status
+      answer.headers.date = os.date("!%a, %d %b %Y %H:%M:%S GMT", math.floor(world.model.epoch + world.model:time()))
     elseif not engine.endpoint then
       error("no engine for " .. operation)
     else

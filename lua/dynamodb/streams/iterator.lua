@@ -60,7 +60,7 @@ local function look(self)
   for _, id in ipairs(ids) do
     if not reading[id] then
       local reader = readers.new(self.client, self.arn, leases[id], self.options.batch_size)
-      table.insert(self.readers, { reader = reader, lease = leases[id], due = -math.huge, failures = 0 })
+      table.insert(self.readers, { reader = reader, lease = leases[id], due = -math.huge })
     end
   end
   if plan.done then self.closed = true end
@@ -120,8 +120,9 @@ local function read(self, i)
   local reader = one.reader
   local batch, err, kind = reader:next()
   if not batch then
-    if kind then return lost_records(self, i, kind, err) end
+    if kind == "trimmed" or kind == "gone" then return lost_records(self, i, kind, err) end
     one.due = self.client:now() + self.options.poll
+    if kind == "missing" or err:is "ExpiredIterator" then return true end
     return nil, err
   end
   one.due = self.client:now() + pace(reader, #batch, self.topology:is_open(one.lease.id), self.options.poll,

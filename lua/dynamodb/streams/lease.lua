@@ -76,11 +76,19 @@ local function text(value) return type(value) == "string" and value or nil end
 local function read_row(lease, row)
   local parents = row.parentShardId
   lease.id, lease.owner, lease.checkpoint = row[KEY], text(row.leaseOwner), text(row.checkpoint) or "TRIM_HORIZON"
-  lease.counter, lease.switches = number(row.leaseCounter) or 0, number(row.ownerSwitchesSinceCheckpoint) or 0
+  lease.counter, lease.switches = number(row.leaseCounter), number(row.ownerSwitchesSinceCheckpoint) or 0
   lease.parent = type(parents) == "table" and text(parents[1]) or text(parents)
   lease.stream, lease.wanted_by = text(row.streamArn), text(row.requestedBy)
   lease.iterator, lease.since = text(row.latestIterator), number(row.latestSince)
   return lease
+end
+
+--- A row that is a lease; nil of what else that library keeps in the table, and of its leases of several streams.
+---@param row table
+---@return dynamodb.Lease?
+local function lease_of(row)
+  local is_lease = (row.entityType == nil or row.entityType == "LEASE") and row.streamName == nil
+  return is_lease and text(row[KEY]) and read_row({}, row) or nil
 end
 
 --- The table of a stream: "arn:…:table/orders/stream/2026-…" -> "arn:…:table/orders".
@@ -115,8 +123,7 @@ function lease_methods:load()
   local leases, own = {}, table_of(self.stream)
   self.others = {}
   for _, row in ipairs(rows) do
-    local is_lease = (row.entityType == nil or row.entityType == "LEASE") and row.streamName == nil
-    local lease = is_lease and text(row[KEY]) and read_row({}, row)
+    local lease = lease_of(row)
     if lease and (lease.stream == nil or lease.stream == self.stream) then
       leases[lease.id] = lease
     elseif lease and table_of(lease.stream) == own and lease.checkpoint ~= "SHARD_END" then
@@ -129,7 +136,7 @@ end
 --- Makes a row, unless there is one.
 ---@param lease dynamodb.Lease
 ---@return boolean? ok
----@return dynamodb.Error?
+---@return dynamodb.Error?    code LeaseTableError if the row is no lease of this stream
 function lease_methods:create(lease)
   local ok, err = self.table:create {
     [KEY] = lease.id, checkpoint = lease.checkpoint, checkpointSubSequenceNumber = 0, leaseCounter = 0,
@@ -137,7 +144,16 @@ function lease_methods:create(lease)
     parentShardId = lease.parent and set.new { lease.parent },
     latestIterator = lease.iterator, latestSince = lease.since,
   }
-  if not ok and not err:is "ConditionalCheckFailed" then return told(err, self.table.name) end
+  if ok then return true end
+  if not err:is "ConditionalCheckFailed" then return told(err, self.table.name) end
+  local found = err.item and lease_of(err.item)
+  if err.item and not (found and (found.stream or self.stream) == self.stream) then
+    return nil, errors.new {
+      code = "LeaseTableError", retryable = false, sent = true,
+      message = ("lease table %s: the row %s is of something else%s"):format(self.table.name, lease.id,
+        found and ", the stream " .. found.stream or ""),
+    }
+  end
   return true
 end
 
@@ -168,15 +184,18 @@ end
 ---@return dynamodb.Lease?       nil without an error: another one was faster
 ---@return dynamodb.Error?
 function lease_methods:take(seen)
-  local started = self.client:now()
+  local started, counter = self.client:now(), (seen.counter or 0) + 1 -- a row that was put by hand may lack it
   local row, err = self.table:update({ [KEY] = seen.id }, {
-    set = { leaseOwner = self.owner, leaseCounter = seen.counter + 1, streamArn = self.stream,
+    set = { leaseOwner = self.owner, leaseCounter = counter, streamArn = self.stream,
       ownerSwitchesSinceCheckpoint = (seen.switches or 0) + 1 },
     remove = { "requestedBy" },
-  }, { where = { leaseOwner = seen.owner or expr.missing, leaseCounter = seen.counter }, returns = "ALL_NEW" })
+  }, {
+    where = { leaseOwner = seen.owner or expr.missing, leaseCounter = seen.counter or expr.missing },
+    returns = "ALL_NEW",
+  })
   if not row and err:is "ConditionalCheckFailed" then
     local found = err.item
-    local is_own = found and found.leaseOwner == self.owner and number(found.leaseCounter) == seen.counter + 1
+    local is_own = found and found.leaseOwner == self.owner and number(found.leaseCounter) == counter
     if not is_own then return nil end
     row = found -- an attempt whose answer was lost
   end

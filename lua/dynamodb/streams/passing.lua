@@ -1,6 +1,8 @@
 --- May what failed succeed later, so that somebody who has time tries it again?
+local PASSING = { DeadlineExceeded = true, Timeout = true, ConnectionError = true, ExpiredIteratorException = true }
+
 ---@param err dynamodb.Error
 ---@return boolean
 return function(err)
-  return err.retryable or err.code == "DeadlineExceeded" or err.code == "Timeout" or err.code == "ConnectionError"
+  return err.retryable or PASSING[err.code] == true
 end

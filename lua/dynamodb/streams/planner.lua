@@ -14,6 +14,7 @@ local planner = {}
 ---@field parent string?
 ---@field closed boolean?    nothing is added to it any more
 ---@field listed boolean?    is it in the latest listing?
+---@field missed integer?    listings in a row that lack it
 
 ---@class dynamodb.Lease
 ---@field id string                of the shard
@@ -110,6 +111,7 @@ local function consider(self, id)
   self.visited[id] = true
   local shard = view.shards[id]
   if not (shard and shard.listed) then -- trimmed, or forgotten by the listing
+    if view.gone[id] then return true end
     self.probed[id] = true
     return false
   end
@@ -151,6 +153,7 @@ local function review(self)
       if not parent or is_finished(parent) then plan.ready[id] = true end
     elseif not self.children[id] and not view.gone[id] then
       plan.search[#plan.search + 1] = id
+      if not (shard and shard.listed) then self.probed[id] = true end -- nothing is found of one that is gone
     elseif not (shard and shard.listed) and is_superseded(self, id) then
       if view.gone[id] then
         plan.remove[#plan.remove + 1] = id

@@ -15,11 +15,20 @@ local reader_mt = { __name = "dynamodb.ShardReader", __index = reader_methods }
 ---@field filters boolean?      older records are passed over right now
 ---@field ended boolean         the shard is closed, and all of it was read
 ---@field behind boolean        there is more to be read at once
+---@field missing integer       how often, in a row, the shard was not there
 
+local LISTINGS = 4 -- times in a row that the shard is not there until that is believed
 local RENEWALS = 3 -- iterators that may turn out to be expired, in a row
 local LAG = 60     -- seconds that records may be old and still be recent. Source: the Streams adapter's catch-up mode
-local MARGIN = 60  -- seconds that clocks may differ by, and times of records be rounded down
+local MARGIN = 60  -- seconds that the service's clocks may differ by, and times of records be rounded down
 local FULL = 0.9e6 -- bytes of an answer to which a megabyte, the most of one, is near
+
+--- What time it is for the service, which dates the records: this machine's clock may be wrong.
+---@param self dynamodb.ShardReader
+---@return number    seconds since 1970
+local function service_time(self)
+  return self.client:runtime():time() + (self.client.retry:skew() or 0)
+end
 
 --- An iterator for the place.
 ---@param self dynamodb.ShardReader
@@ -36,7 +45,7 @@ local function open(self)
   local answer, err = self.client:perform("GetShardIterator", params, {})
   if not answer then return nil, err end
   self.iterator = answer.ShardIterator
-  if self.position == "LATEST" then self.since = self.since or math.floor(self.client:runtime():time()) - MARGIN end
+  if self.position == "LATEST" then self.since = self.since or math.floor(service_time(self)) - MARGIN end
   return true
 end
 
@@ -62,7 +71,7 @@ local function take(self, batch)
   for i = 1, count do size = size + (batch[i] and batch[i].size or 0) end
   local last = batch[count]
   if last and last.created_at then
-    self.lags = self.client:runtime():time() - last.created_at > LAG
+    self.lags = service_time(self) - last.created_at > LAG
   end
   self.behind = count >= self.limit or size >= FULL or count > 0 and self.lags == true
   if self.filters then batch = recent(self, batch) end
@@ -73,7 +82,8 @@ end
 --- What comes next; perhaps nothing.
 ---@return dynamodb.StreamBatch?
 ---@return dynamodb.Error?
----@return "trimmed"|"gone"|nil kind    the records behind the place, or the shard, are not there any more
+---@return "trimmed"|"gone"|"missing"|nil kind    the records behind the place, or the shard, are not there any more;
+---                                            "missing": it may be there again in a moment
 function reader_methods:next()
   local problem
   for _ = 1, RENEWALS do
@@ -86,14 +96,16 @@ function reader_methods:next()
       local batch
       batch, problem = events.read(answer, nil, true)
       if not batch then return nil, problem end
+      self.missing = 0
       return take(self, batch)
     end
     if not problem:is "ExpiredIterator" then break end
     self.iterator = nil
   end
   if problem:is "TrimmedDataAccess" then return nil, problem, "trimmed" end
-  if problem:is "ResourceNotFound" then return nil, problem, "gone" end
-  return nil, problem
+  if not problem:is "ResourceNotFound" then return nil, problem end
+  self.missing = self.missing + 1
+  return nil, problem, self.missing < LISTINGS and "missing" or "gone"
 end
 
 --- Where reading goes on, for another reader. Good for 15 minutes. Source: GetShardIterator in the API reference.
@@ -122,7 +134,7 @@ local function new(client, arn, lease, limit)
   return setmetatable({
     client = client, arn = arn, id = lease.id, limit = limit,
     position = lease.checkpoint, iterator = lease.iterator, since = lease.since,
-    ended = false, behind = false,
+    ended = false, behind = false, missing = 0,
   }, reader_mt)
 end
 

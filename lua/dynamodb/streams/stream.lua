@@ -159,7 +159,8 @@ end
 ---
 --- The handler's ctx has `stream` and `shard_id`, and `ctx:transact(record, function(tx) … end)`, which writes what a
 --- record brings about and the checkpoint in one transaction. Numbers are decoded as `connect` says.
----@param handler function     of `dynamodb.streams.handler`
+---@param handler function     of `dynamodb.streams.handler`; any other gets a list of records, which come again, all of
+---                            them, if it raises or returns `nil, err`
 ---@param options table?
 ---@return dynamodb.ConsumerReport? report    records, failed, gaps, shards, lost
 ---@return dynamodb.Error?     with `report`: HandlerFailed with `cause`, StreamDisabled, StreamNotEnabled,

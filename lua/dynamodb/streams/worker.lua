@@ -26,7 +26,6 @@ local worker_mt = { __name = "dynamodb.ShardWorker", __index = worker_methods }
 
 local SLICE = 0.2           -- seconds of a wait after which it is looked whether there is still something to wait for
 local FIRST, LONGEST = 0.2, 10 -- seconds before something is tried again: from, to
-local LISTINGS = 4          -- times in a row that a shard is not there until that is believed
 local PATIENCE = 2          -- seconds before a write of the lease is tried again, at most
 local PIN = 240             -- seconds after which the place of LATEST is noted anew; iterators live 900
 
@@ -171,7 +170,8 @@ local function handle(self, batch)
     if self:is_over() or not holds(self) then return false end
     self.batch, self.turn = batch, consumer.runtime:now()
     batch.failed, batch.err = nil, nil
-    local ok, answer = pcall(consumer.handler, batch, self.ctx)
+    local ok, answer, problem = pcall(consumer.handler, batch, self.ctx)
+    if ok and not answer and problem ~= nil then ok, answer = false, problem end
     self.batch = nil
     local first = first_left(batch, ok, answer)
     local done = (first or #batch + 1) - 1
@@ -213,14 +213,14 @@ end
 --- After a reading that failed.
 ---@param self dynamodb.ShardWorker
 ---@param err dynamodb.Error
----@param kind "trimmed"|"gone"|nil
+---@param kind "trimmed"|"gone"|"missing"|nil
 local function read_failed(self, err, kind)
   self.failures = self.failures + 1
-  if kind == "trimmed" or kind == "gone" and self.failures >= LISTINGS then
+  if kind == "trimmed" or kind == "gone" then
     lost_records(self, err, kind)
   elseif err.code == "ResponseError" and self.failures >= self.consumer.max_attempts then
     self.consumer:fail(err) -- what cannot be understood again and again would be waited for in vain
-  elseif kind or is_passing(err) then
+  elseif kind == "missing" or is_passing(err) then
     pause(self, delay(self, self.failures))
   else
     self.consumer:fail(err)
@@ -246,6 +246,7 @@ local function turn(self)
   local count = #batch
   if not handle(self, batch) then return end
   if reader.ended then
+    consumer.topology:adopt(lease.id)
     insist(self, "checkpoint", "SHARD_END")
   else
     pin(self)
