@@ -25,31 +25,31 @@ function tasks.sleep(seconds)
   repeat ngx.sleep(math.max(due - now(), TICK)) until now() >= due
 end
 
-local EXPIRED = {} -- what the clock's thread returns
-
-local function ring(seconds)
-  ngx.sleep(seconds)
-  return EXPIRED
-end
-
---- Calls `f`, which may wait, and gives up when it takes longer than `seconds`.
+--- Calls `f`, which may wait, and gives up when it takes longer than `seconds`. What is left of it when its caller is
+--- killed meanwhile keeps the request no longer than its own time-outs do.
 ---@param seconds number
 ---@param f function
 ---@param ... any    its arguments
 ---@return boolean in_time
 ---@return any ...    what it returned
 function tasks.within(seconds, f, ...)
-  local work = spawn(f, ...)
-  ngx.update_time() -- a timer begins when nginx last looked at the clock
-  local alarm = spawn(ring, math.max(seconds, TICK))
-  local ended = pack(wait(work, alarm))
-  if ended[2] == EXPIRED then
-    kill(work)
-    return false
+  local over, stop, results = semaphore.new(), now() + seconds, nil
+  local work = spawn(function(...)
+    results = pack(pcall(f, ...))
+    over:post()
+  end, ...)
+  while not results do
+    local left = stop - now()
+    if left <= 0 then
+      kill(work)
+      return false
+    end
+    ngx.update_time() -- a timer begins when nginx last looked at the clock
+    over:wait(math.min(math.max(left, TICK), LONGEST))
   end
-  kill(alarm)
-  if not ended[1] then error(ended[2], 0) end
-  return true, unpack(ended, 2, ended.n)
+  wait(work) -- until then nginx keeps what is left of it
+  if not results[1] then error(results[2], 0) end
+  return true, unpack(results, 2, results.n)
 end
 
 -- ------------------------------------------------------------------------------------------------------ tasks ----
