@@ -114,6 +114,15 @@ local function any_ended(list)
   return false
 end
 
+--- Ends a task that nobody wants to wait for any more, with its connection. nginx lets only the one do so that has
+--- started it: for others, and for what the task itself has started, nothing changes.
+---@param task dynamodb.Task
+function tasks.cancel(task)
+  if task.ended or task.parent ~= running() or not kill(task.thread) then return end
+  task.reaped = true
+  finish(task, false, { value = errors.new { code = "Cancelled", message = "the task was cancelled" } })
+end
+
 --- Waits until the first of several tasks has ended.
 ---@param list dynamodb.Task[]
 function tasks.join_any(list)

@@ -210,6 +210,11 @@ function runtime_methods.join(_, task) return tasks.join(task) end
 ---@param list dynamodb.Task[]
 function runtime_methods.join_any(_, list) tasks.join_any(list) end
 
+--- Ends a task that nobody wants to wait for any more, and its request. For tasks that this one has started itself, and
+--- to who has not started it, nothing changes.
+---@param task dynamodb.Task
+function runtime_methods.cancel(_, task) tasks.cancel(task) end
+
 --- Begins something that goes on when the request has ended in which it began.
 ---@param f function
 ---@return dynamodb.nginx.Errand?    nil: that is impossible at this moment
