@@ -145,13 +145,15 @@ local lock_mt = { __name = "dynamodb.Lock", __index = lock_methods }
 ---@field owner thread?
 ---@field expires number?     nginx ends a request without a word to who it was (an aborted client, ngx.exit in another
 ---                           thread): from then on its lock is free
+---@field late table          owners whose time was over, as long as they live: they may still let go of it
 ---@field changed table       a semaphore: those who wait look again
 
---- Takes the lock. It has to be let go by the `deadline`.
+--- Takes the lock. It has to be let go by the `deadline`, or before the `lease` is over.
 ---@param deadline number?    on the runtime's clock
+---@param lease number?       seconds
 ---@return true?
 ---@return dynamodb.Error?    `DeadlineExceeded`
-function lock_methods:acquire(deadline)
+function lock_methods:acquire(deadline, lease)
   while self.owner and now() < self.expires do
     local left = math.min(self.expires, deadline or math.huge) - now()
     if deadline and now() >= deadline then
@@ -161,22 +163,28 @@ function lock_methods:acquire(deadline)
     ngx.update_time()
     self.changed:wait(math.max(left, TICK))
   end
-  self.owner, self.expires = running(), deadline or now() + LEASE
+  if self.owner then self.late[self.owner] = true end
+  self.owner = running()
+  self.expires = math.min(deadline or math.huge, now() + (lease or deadline and math.huge or LEASE))
   return true
 end
 
 --- Lets go of the lock; of one that has expired and belongs to another now, nothing is taken.
 function lock_methods:release()
-  if not self.owner then usage.raise("release: nobody has the lock") end
-  if self.owner ~= running() then return end
-  self.owner = nil
-  if self.changed:count() < 0 then self.changed:post() end
+  local own = running()
+  if self.owner == own then
+    self.owner = nil
+    if self.changed:count() < 0 then self.changed:post() end
+  elseif not self.owner and not self.late[own] then
+    usage.raise("release: nobody has the lock")
+  end
+  self.late[own] = nil
 end
 
 --- A lock that nobody has yet.
 ---@return dynamodb.Lock
 function tasks.lock()
-  return setmetatable({ changed = assert(semaphore.new()) }, lock_mt)
+  return setmetatable({ changed = assert(semaphore.new()), late = setmetatable({}, { __mode = "k" }) }, lock_mt)
 end
 
 return tasks
