@@ -397,6 +397,16 @@ describe("Table:cached", function()
     end)
   end)
 
+  it("takes keys for one that are one to DynamoDB, and no others", function()
+    start("ttl = 60", { server = [[ location /keys { content_by_lua_block {
+      local binary, number, raw = dynamodb.binary, dynamodb.number, dynamodb.raw
+      for _, key in ipairs { 1, "1", binary "1", 1.0, number "1.00", raw { N = "1.0" }, raw { S = "1" }, binary "\0|" } do
+        ngx.print(select(3, users:get { pk = key }).cache, " ")
+      end
+    } } ]] })
+    assert.equal("miss miss miss hit hit hit hit miss ", (ask "/keys"))
+  end)
+
   describe("with a dictionary", function()
     it("that nginx.conf lacks says what to write there", function()
       start("ttl = 60", { server = [[ location /bad { content_by_lua_block {
@@ -437,6 +447,18 @@ describe("Table:cached", function()
           ngx.say(message)
         } } ]]):format(case[1]) })
         assert.matches(case[2], ask "/bad")
+      end)
+    end
+
+    for what, value in pairs { ["not a number"] = "0/0", ["a typed text that is no number"] = '{ N = "x" }' } do
+      it("a key that is " .. what, function()
+        start("ttl = 60", { server = ([[ location /bad { content_by_lua_block {
+          local value = %s
+          if type(value) == "table" then value = dynamodb.raw(value) end
+          ngx.say(select(2, pcall(users.get, users, { pk = value })))
+          ngx.say(select(2, pcall(users.put, users, { pk = value })))
+        } } ]]):format(value) })
+        assert.equal(2, select(2, ask("/bad"):gsub("nginx.conf[^\n]*: key.pk is no value that DynamoDB has", "")))
       end)
     end
 

@@ -70,9 +70,10 @@ local function prefix_of(self)
 end
 
 --- A value of a key as text.
-local function text_of(value)
+local function text_of(given, attribute)
+  local value = given[attribute]
   if type(value) == "table" then value = core.unmarshal_value(core.marshal_value(value)) end -- dynamodb.raw
-  return core.key(value)
+  return core.key(value) or usage.raise(("key.%s is no value that DynamoDB has"):format(attribute))
 end
 
 --- An item's name in the dictionary.
@@ -81,8 +82,8 @@ end
 local function name_of(self, given)
   self.prefix = self.prefix or prefix_of(self)
   local schema = self.table.schema
-  local partition = text_of(given[schema.partition])
-  local sort = schema.sort and text_of(given[schema.sort]) or ""
+  local partition = text_of(given, schema.partition)
+  local sort = schema.sort and text_of(given, schema.sort) or ""
   return ("%s%d|%s%s"):format(self.prefix, #partition, partition, sort)
 end
 
