@@ -314,6 +314,17 @@ describe("Table:cached", function()
       assert.is_true(peer:count "gets" < 5)
     end)
 
+    it("also while one request finds out whether DynamoDB still takes too long", function()
+      spoil { stalls = 3 }
+      assert.equal("Ada stale DeadlineExceeded", ask "/get?timeout=0.2")
+      process.sleep(1.2)
+      local first = self:ask "/get?timeout=4"
+      peer:await("gets", 3)
+      assert.equal("Ada stale DeadlineExceeded", ask "/get")
+      assert.equal(3, peer:count "gets")
+      assert.matches("^Ada stale DeadlineExceeded", (select(2, nginx.answer(first))))
+    end)
+
     it("until DynamoDB is well again", function()
       spoil { status = 503, code = "ServiceUnavailable" }
       ask "/get"

@@ -127,9 +127,11 @@ end
 --- What is not fresh is fetched, by one for all that ask for it now.
 ---@param old string?    what is known
 local function refresh(self, name, item_key, options, old)
-  local reason = old and self.entries:paused(name)
-  if reason then return known(self, old, "stale", reason) end
+  local trouble, is_paused
+  if old then trouble, is_paused = self.entries:trouble(name) end
+  if is_paused then return known(self, old, "stale", trouble) end
   phase.check()
+  if trouble then self.entries:pause(name, trouble) end -- one asks how it is, and the others do not wait for that
   options = request.bounded(self.table.client, options)
   local outcome, is_shared = self.flights:join(name, self.entries:mark(name), options.deadline, function()
     local text, is_fresh = self.entries:find(name) -- by now another worker may have fetched it
@@ -137,6 +139,7 @@ local function refresh(self, name, item_key, options, old)
     return read(self, name, item_key, options)
   end)
   local err = outcome.err
+  if trouble and not err then self.entries:resume(name) end
   if err and old and is_unavailable(err) then
     self.entries:pause(name, err.code)
     return known(self, old, "stale", err.code)
