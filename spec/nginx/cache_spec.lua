@@ -411,7 +411,8 @@ describe("Table:cached", function()
   it("takes keys for one that are one to DynamoDB, and no others", function()
     start("ttl = 60", { server = [[ location /keys { content_by_lua_block {
       local binary, number, raw = dynamodb.binary, dynamodb.number, dynamodb.raw
-      for _, key in ipairs { 1, "1", binary "1", 1.0, number "1.00", raw { N = "1.0" }, raw { S = "1" }, binary "\0|" } do
+      local keys = { 1, "1", binary "1", 1.0, number "1.00", raw { N = "1.0" }, raw { S = "1" }, binary "\0|" }
+      for _, key in ipairs(keys) do
         ngx.print(select(3, users:get { pk = key }).cache, " ")
       end
     } } ]] })
