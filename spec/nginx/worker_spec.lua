@@ -107,8 +107,8 @@ describe("an nginx worker", function()
     start({ { { "stall" } } }, { server = [[
       location /kill { content_by_lua_block {
         local hasty = require("dynamodb").connect { endpoint = db.given.endpoint, region = "us-east-1",
-          access_key_id = "AKIDEXAMPLE", secret_access_key = "secret", limits = false, idle_timeout = 0.3, timeout = 600,
-        }
+          access_key_id = "AKIDEXAMPLE", secret_access_key = "secret", limits = false,
+          idle_timeout = 0.3, timeout = 600 }
         local call = ngx.thread.spawn(function()
           hasty:table("users", { partition = "pk" }):put { pk = "a", text = ("x"):rep(16 * 2 ^ 20) }
         end)
