@@ -338,6 +338,15 @@ describe("Table:cached", function()
       assert.equal("error AccessDeniedException", ask "/get")
     end)
 
+    it("but not any more when DynamoDB answers that the request is at fault", function()
+      spoil { status = 400, code = "ThrottlingException" }
+      ask "/get"
+      process.sleep(1.2)
+      peer:set { code = "AccessDeniedException" }
+      assert.equal("error AccessDeniedException", ask "/get")
+      assert.equal("error AccessDeniedException", ask "/get")
+    end)
+
     it("but not for longer than it may", function()
       start "ttl = 0.1, stale = 0.1"
       ask "/get"

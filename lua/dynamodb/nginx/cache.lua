@@ -139,11 +139,12 @@ local function refresh(self, name, item_key, options, old)
     return read(self, name, item_key, options)
   end)
   local err = outcome.err
-  if trouble and not err then self.entries:resume(name) end
   if err and old and is_unavailable(err) then
     self.entries:pause(name, err.code)
     return known(self, old, "stale", err.code)
-  elseif err then
+  end
+  if trouble then self.entries:resume(name) end
+  if err then
     return nil, is_shared and errors.copy(err) or err
   elseif is_shared or outcome.is_hit then
     return known(self, outcome.text, is_shared and "shared" or "hit")
