@@ -135,3 +135,19 @@ describe("docs/reference.md", function()
     assert.are.same({}, problems)
   end)
 end)
+
+describe("docs/guide.md", function()
+  it("names every variable that an nginx worker may have to be given", function()
+    local file = assert(io.open "docs/guide.md")
+    local list = file:read("*a"):match "\n### The environment of a worker\n(.-)\n### "
+    file:close()
+    local elsewhere = { -- Windows, Lambda, CGI
+      USERPROFILE = true, HOMEDRIVE = true, HOMEPATH = true, AWS_LAMBDA_FUNCTION_NAME = true, REQUEST_METHOD = true,
+    }
+    local missing = {}
+    require("dynamodb.config").snapshot(function(name)
+      if not elsewhere[name] and not list:find("`" .. name .. "`", 1, true) then missing[#missing + 1] = name end
+    end)
+    assert.same({}, missing)
+  end)
+end)

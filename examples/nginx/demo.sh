@@ -47,6 +47,7 @@ ask 400 POST /users/ada/orders '{"id":"113","total":-1}'
 ask 200 GET /users/ada/orders/101; has '"total":101.5'
 ask 404 GET /users/ada/orders/999
 ask 200 PATCH /users/ada/orders/102 '{"status":"shipped"}'; has '"status":"shipped"'
+ask 400 PATCH /users/ada/orders/102 '{"status":"under way"}'
 ask 404 PATCH /users/ada/orders/999 '{"status":"shipped"}'
 ask 200 DELETE /users/ada/orders/103; has '"deleted":{'
 ask 404 DELETE /users/ada/orders/103
@@ -63,6 +64,7 @@ ask 200 GET '/users/eve/orders'; has '"items":[]'
 ask 400 GET "/users/eve/orders?nextKey=$token"; has "not one of ours"
 ask 400 GET "/users/ada/orders?nextKey=x${token:1}"
 ask 400 GET '/users/ada/orders?limit=-1'
+ask 400 GET '/users/ada/orders?status=%FF'
 echo "pages      3 of 4, 4 and 3 orders; another user's token 400, a changed one 400"
 
 for _ in {1..100}; do             # an index gets what is written a moment later
@@ -74,6 +76,7 @@ has '"count":10'
 ask 200 GET '/orders/open?limit=6'; has '"count":6'
 ask 200 GET "/orders/open?limit=6&nextKey=$(field nextKey)"; has '"count":4'
 ask 200 GET '/orders/open?startDate=2020-01-01&endDate=2020-02-01'; has '"count":0'
+ask 200 GET '/orders/open?startDate=2020-01-01T00%3A00%3A00.000Z&limit=%31'; has '"count":1'
 ask 400 GET '/orders/open?startDate='
 ask 400 GET '/orders/open?startDate=%FF'
 echo "by status  10 open orders of the last seven days, on 2 pages"

@@ -1,5 +1,6 @@
 --- For programs in nginx: a handler that says what went wrong.
 local errors = require "dynamodb.error"
+local usage = require "dynamodb.usage"
 
 local nginx = {}
 
@@ -40,6 +41,7 @@ end
 ---@param f function
 ---@return function    takes the same arguments
 function nginx.handler(f)
+  usage.check_type(f, "function", "the function of handler")
   return function(...) return conclude(xpcall(f, caught, ...)) end
 end
 

@@ -314,6 +314,17 @@ describe("Table:cached", function()
       assert.is_true(peer:count "gets" < 5)
     end)
 
+    it("also while one request finds out whether DynamoDB still takes too long", function()
+      spoil { stalls = 3 }
+      assert.equal("Ada stale DeadlineExceeded", ask "/get?timeout=0.2")
+      process.sleep(1.2)
+      local first = self:ask "/get?timeout=4"
+      peer:await("gets", 3)
+      assert.equal("Ada stale DeadlineExceeded", ask "/get")
+      assert.equal(3, peer:count "gets")
+      assert.matches("^Ada stale DeadlineExceeded", (select(2, nginx.answer(first))))
+    end)
+
     it("until DynamoDB is well again", function()
       spoil { status = 503, code = "ServiceUnavailable" }
       ask "/get"
@@ -324,6 +335,15 @@ describe("Table:cached", function()
 
     it("but not when the request is at fault", function()
       spoil { status = 400, code = "AccessDeniedException" }
+      assert.equal("error AccessDeniedException", ask "/get")
+    end)
+
+    it("but not any more when DynamoDB answers that the request is at fault", function()
+      spoil { status = 400, code = "ThrottlingException" }
+      ask "/get"
+      process.sleep(1.2)
+      peer:set { code = "AccessDeniedException" }
+      assert.equal("error AccessDeniedException", ask "/get")
       assert.equal("error AccessDeniedException", ask "/get")
     end)
 
@@ -397,6 +417,17 @@ describe("Table:cached", function()
     end)
   end)
 
+  it("takes keys for one that are one to DynamoDB, and no others", function()
+    start("ttl = 60", { server = [[ location /keys { content_by_lua_block {
+      local binary, number, raw = dynamodb.binary, dynamodb.number, dynamodb.raw
+      local keys = { 1, "1", binary "1", 1.0, number "1.00", raw { N = "1.0" }, raw { S = "1" }, binary "\0|" }
+      for _, key in ipairs(keys) do
+        ngx.print(select(3, users:get { pk = key }).cache, " ")
+      end
+    } } ]] })
+    assert.equal("miss miss miss hit hit hit hit miss ", (ask "/keys"))
+  end)
+
   describe("with a dictionary", function()
     it("that nginx.conf lacks says what to write there", function()
       start("ttl = 60", { server = [[ location /bad { content_by_lua_block {
@@ -437,6 +468,18 @@ describe("Table:cached", function()
           ngx.say(message)
         } } ]]):format(case[1]) })
         assert.matches(case[2], ask "/bad")
+      end)
+    end
+
+    for what, value in pairs { ["not a number"] = "0/0", ["a typed text that is no number"] = '{ N = "x" }' } do
+      it("a key that is " .. what, function()
+        start("ttl = 60", { server = ([[ location /bad { content_by_lua_block {
+          local value = %s
+          if type(value) == "table" then value = dynamodb.raw(value) end
+          ngx.say(select(2, pcall(users.get, users, { pk = value })))
+          ngx.say(select(2, pcall(users.put, users, { pk = value })))
+        } } ]]):format(value) })
+        assert.equal(2, select(2, ask("/bad"):gsub("nginx.conf[^\n]*: key.pk is no value that DynamoDB has", "")))
       end)
     end
 

@@ -84,6 +84,20 @@ describe("credentials in nginx", function()
     assert.equal(1, peer:count "fetches")
   end)
 
+  it("of a function come also when the client goes whose request was the first to call it", function()
+    start([[credentials = function()
+      calls = (calls or 0) + 1
+      if calls == 1 then ngx.sleep(3600) end
+      return { access_key_id = "AK" .. calls, secret_access_key = "SECRET12" }
+    end, timeout = 600]],
+      { server = "location /calls { content_by_lua_block { ngx.say(calls or 0) } }" })
+    local first = self:ask "/get"
+    assert.truthy(process.await(5, function() return select(2, self:get "/calls") == "1\n" end))
+    local second = self:ask "/get"
+    first:close()
+    assert.matches("^Ada ", (select(2, nginx.answer(second)))) -- waits for a minute
+  end)
+
   it("are not waited for beyond the time of a request, and are there for the next one", function()
     start ""
     peer:set { delay = 0.5 }

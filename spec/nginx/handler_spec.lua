@@ -36,6 +36,9 @@ describe("dynamodb.nginx.handler", function()
         }
       ]],
       server = table.concat(locations, "\n") .. [[
+        location /nothing { content_by_lua_block {
+          ngx.say((select(2, pcall(handle, fine)):gsub("^content_by_lua%S+ ", "")))
+        } }
         location /access { access_by_lua_block { handle(function() error(failure("Timeout")) end)() } }
         location /timer { content_by_lua_block {
           ngx.timer.at(0, handle(function(premature, what) error(what) end), "raised in a timer")
@@ -63,6 +66,10 @@ describe("dynamodb.nginx.handler", function()
       assert.equal(status, (self:get("/" .. name)))
     end)
   end
+
+  it("refuses at once what is no function", function()
+    assert.equal("the function of handler must be a function, not nil\n", select(2, self:get "/nothing"))
+  end)
 
   it("logs what was raised, and where", function()
     self:get "/late"

@@ -103,6 +103,22 @@ describe("an nginx worker", function()
     assert.equal(before, descriptors(self.pid))
   end)
 
+  it("is not kept by a call whose light thread is killed for longer than the call's own time-outs", function()
+    start({ { { "stall" } } }, { server = [[
+      location /kill { content_by_lua_block {
+        local hasty = require("dynamodb").connect { endpoint = db.given.endpoint, region = "us-east-1",
+          access_key_id = "AKIDEXAMPLE", secret_access_key = "secret", limits = false,
+          idle_timeout = 0.3, timeout = 600 }
+        local call = ngx.thread.spawn(function()
+          hasty:table("users", { partition = "pk" }):put { pk = "a", text = ("x"):rep(16 * 2 ^ 20) }
+        end)
+        ngx.sleep(0.1)
+        ngx.say(ngx.thread.kill(call))
+      } }
+    ]] })
+    assert.equal("1\n", select(2, self:get "/kill"))
+  end)
+
   it("does not mind a client that goes and is not watched: the request goes on to its end", function()
     start { server.answering(ANSWER, 0.1) }
     local client = self:ask "/get"

@@ -47,9 +47,15 @@ function orders.get(user, id)
   return web.reply(200, public(order))
 end
 
+--- A status, which is a part of the index's keys.
+local function checked_status(text)
+  if text:find "^[%w_-]+$" and #text <= 64 then return text end
+  return web.refuse(400, "status: letters, digits, - and _")
+end
+
 --- PATCH /users/{id}/orders/{number}
 function orders.update(user, id)
-  local status = web.fields({ status = "string" }, { "status" }).status
+  local status = checked_status(web.fields({ status = "string" }, { "status" }).status)
   local changes = { status = status, GSI1PK = "STATUS#" .. status, updatedAt = dynamodb.time.iso() }
   local order, err = items:update(key_of(user, id), { set = changes }, { where = e.exists "pk", returns = "ALL_NEW" })
   if order then return web.reply(200, public(order)) end
@@ -85,7 +91,7 @@ end
 
 --- A date, or a date and a time as the orders have them.
 local function wanted_date(name, default)
-  local text = ngx.var["arg_" .. name]
+  local text = web.argument(name)
   if not text then return dynamodb.time.iso(default) end
   if text:find "^%d%d%d%d%-%d%d%-%d%d" and not text:find "[^%d:.TZ-]" then return text end
   return web.refuse(400, name .. ": 2026-11-28, or 2026-11-28T12:00:00.000Z")
@@ -93,21 +99,21 @@ end
 
 --- GET /users/{id}/orders?limit=&status=&nextKey=
 function orders.of_user(user)
-  local limit, status = wanted_limit(ngx.var.arg_limit, 20), ngx.var.arg_status
+  local limit, status = wanted_limit(web.argument "limit", 20), web.argument "status"
   return reply_page(items:query({ pk = "USER#" .. user, sk = e.begins_with "ORDER#" }, {
-    where = status and { status = status }, limit = limit, reverse = true,
-  }), ngx.var.arg_nextKey)
+    where = status and { status = checked_status(status) }, limit = limit, reverse = true,
+  }), web.argument "nextKey")
 end
 
 --- GET /orders/{status}?startDate=&endDate=&limit=&nextKey=
 function orders.by_status(status)
-  local limit = wanted_limit(ngx.var.arg_limit, MOST)
+  local limit = wanted_limit(web.argument "limit", MOST)
   local from = wanted_date("startDate", ngx.time() - WEEK)
   local to = wanted_date("endDate", ngx.time() + 1)
   if from > to then return web.refuse(400, "startDate is after endDate") end
   return reply_page(items:index(INDEX):query({ GSI1PK = "STATUS#" .. status, GSI1SK = e.between(from, to) }, {
     limit = limit, reverse = true,
-  }), ngx.var.arg_nextKey)
+  }), web.argument "nextKey")
 end
 
 return orders

@@ -37,6 +37,14 @@ function web.fields(known, required)
   return body
 end
 
+--- An argument of the request's address, decoded; nil if there is none.
+---@param name string
+---@return string?
+function web.argument(name)
+  local text = ngx.var["arg_" .. name]
+  return text and ngx.unescape_uri(text)
+end
+
 local LONGEST = 200 -- bytes of a path: keys are made of its parts, and have a limit
 
 --- The one of `routes` that fits the request: { method, pattern of the path, function(its captures) }.

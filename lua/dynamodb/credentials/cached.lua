@@ -15,6 +15,7 @@ local cached_mt = { __name = "dynamodb.credentials.cached", __index = cached_met
 local MANDATORY = 60            -- seconds before they expire
 local PAUSE, CHANCE = 300, 300  -- seconds that a source is left alone: at least, and what chance adds
 local LEASE = 60                -- seconds after which a fetch without a deadline is taken for dead
+local LOCKED = 2                -- seconds after which others fetch, too, where nginx may have ended who does
 local APART = 60                -- seconds that a fetch may take which no caller's deadline bounds
 local FINAL_PAUSE = 2           -- seconds for which a final failure is told again without asking
 local EARLY = 10                -- seconds before they expire that a program is run again
@@ -182,7 +183,7 @@ function cached_methods:get(runtime, deadline)
   if is_answered then return credentials, err end
   self.lock = self.lock or runtime:lock()
   local flights = self.flights
-  local locked, late = self.lock:acquire(deadline)
+  local locked, late = self.lock:acquire(deadline, LOCKED)
   if not locked then return nil, late end
   found = usable(self, runtime) or self.flights > flights and not self.is_refused and self.latest
   err = self.failure

@@ -70,9 +70,10 @@ local function prefix_of(self)
 end
 
 --- A value of a key as text.
-local function text_of(value)
+local function text_of(given, attribute)
+  local value = given[attribute]
   if type(value) == "table" then value = core.unmarshal_value(core.marshal_value(value)) end -- dynamodb.raw
-  return core.key(value)
+  return core.key(value) or usage.raise(("key.%s is no value that DynamoDB has"):format(attribute))
 end
 
 --- An item's name in the dictionary.
@@ -81,8 +82,8 @@ end
 local function name_of(self, given)
   self.prefix = self.prefix or prefix_of(self)
   local schema = self.table.schema
-  local partition = text_of(given[schema.partition])
-  local sort = schema.sort and text_of(given[schema.sort]) or ""
+  local partition = text_of(given, schema.partition)
+  local sort = schema.sort and text_of(given, schema.sort) or ""
   return ("%s%d|%s%s"):format(self.prefix, #partition, partition, sort)
 end
 
@@ -126,9 +127,11 @@ end
 --- What is not fresh is fetched, by one for all that ask for it now.
 ---@param old string?    what is known
 local function refresh(self, name, item_key, options, old)
-  local reason = old and self.entries:paused(name)
-  if reason then return known(self, old, "stale", reason) end
+  local trouble, is_paused
+  if old then trouble, is_paused = self.entries:trouble(name) end
+  if is_paused then return known(self, old, "stale", trouble) end
   phase.check()
+  if trouble then self.entries:pause(name, trouble) end -- one asks how it is, and the others do not wait for that
   options = request.bounded(self.table.client, options)
   local outcome, is_shared = self.flights:join(name, self.entries:mark(name), options.deadline, function()
     local text, is_fresh = self.entries:find(name) -- by now another worker may have fetched it
@@ -139,7 +142,9 @@ local function refresh(self, name, item_key, options, old)
   if err and old and is_unavailable(err) then
     self.entries:pause(name, err.code)
     return known(self, old, "stale", err.code)
-  elseif err then
+  end
+  if trouble then self.entries:resume(name) end
+  if err then
     return nil, is_shared and errors.copy(err) or err
   elseif is_shared or outcome.is_hit then
     return known(self, outcome.text, is_shared and "shared" or "hit")

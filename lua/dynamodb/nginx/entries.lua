@@ -7,6 +7,7 @@ local now = clock.now
 
 local MARK = 60        -- seconds that a write is remembered
 local PAUSE = 1        -- seconds for which a service in trouble is not asked again for an item that is known
+local TROUBLE = 60     -- seconds for which it is remembered to be
 local RESOLUTION = 10  -- the dictionary keeps a whole number of 32 bits with an entry: tenths of seconds
 
 local WRITING = 1      -- the flag of a mark whose write is under way
@@ -82,11 +83,21 @@ end
 --- The service is in trouble: it is left alone for a moment.
 ---@param name string
 ---@param code string    of the error
-function entries_methods:pause(name, code) self.dict:set("pause|" .. name, code, PAUSE) end
+function entries_methods:pause(name, code)
+  self.dict:set("pause|" .. name, code, TROUBLE, math.ceil((now() + PAUSE) * RESOLUTION))
+end
 
---- Is it left alone?
+--- The service is well again.
 ---@param name string
----@return string? code    of the error
-function entries_methods:paused(name) return (self.dict:get("pause|" .. name)) end
+function entries_methods:resume(name) self.dict:delete("pause|" .. name) end
+
+--- Was it in trouble when it was asked last?
+---@param name string
+---@return string? code         of the error
+---@return boolean is_paused    it is left alone still
+function entries_methods:trouble(name)
+  local code, paused_until = self.dict:get("pause|" .. name)
+  return code, code ~= nil and now() * RESOLUTION < paused_until
+end
 
 return { new = new }

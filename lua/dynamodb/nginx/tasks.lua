@@ -25,31 +25,31 @@ function tasks.sleep(seconds)
   repeat ngx.sleep(math.max(due - now(), TICK)) until now() >= due
 end
 
-local EXPIRED = {} -- what the clock's thread returns
-
-local function ring(seconds)
-  ngx.sleep(seconds)
-  return EXPIRED
-end
-
---- Calls `f`, which may wait, and gives up when it takes longer than `seconds`.
+--- Calls `f`, which may wait, and gives up when it takes longer than `seconds`. What is left of it when its caller is
+--- killed meanwhile keeps the request no longer than its own time-outs do.
 ---@param seconds number
 ---@param f function
 ---@param ... any    its arguments
 ---@return boolean in_time
 ---@return any ...    what it returned
 function tasks.within(seconds, f, ...)
-  local work = spawn(f, ...)
-  ngx.update_time() -- a timer begins when nginx last looked at the clock
-  local alarm = spawn(ring, math.max(seconds, TICK))
-  local ended = pack(wait(work, alarm))
-  if ended[2] == EXPIRED then
-    kill(work)
-    return false
+  local over, stop, results = semaphore.new(), now() + seconds, nil
+  local work = spawn(function(...)
+    results = pack(pcall(f, ...))
+    over:post()
+  end, ...)
+  while not results do
+    local left = stop - now()
+    if left <= 0 then
+      kill(work)
+      return false
+    end
+    ngx.update_time() -- a timer begins when nginx last looked at the clock
+    over:wait(math.min(math.max(left, TICK), LONGEST))
   end
-  kill(alarm)
-  if not ended[1] then error(ended[2], 0) end
-  return true, unpack(ended, 2, ended.n)
+  wait(work) -- until then nginx keeps what is left of it
+  if not results[1] then error(results[2], 0) end
+  return true, unpack(results, 2, results.n)
 end
 
 -- ------------------------------------------------------------------------------------------------------ tasks ----
@@ -114,6 +114,15 @@ local function any_ended(list)
   return false
 end
 
+--- Ends a task that nobody wants to wait for any more, with its connection. nginx lets only the one do so that has
+--- started it: for others, and for what the task itself has started, nothing changes.
+---@param task dynamodb.Task
+function tasks.cancel(task)
+  if task.ended or task.parent ~= running() or not kill(task.thread) then return end
+  task.reaped = true
+  finish(task, false, { value = errors.new { code = "Cancelled", message = "the task was cancelled" } })
+end
+
 --- Waits until the first of several tasks has ended.
 ---@param list dynamodb.Task[]
 function tasks.join_any(list)
@@ -136,13 +145,15 @@ local lock_mt = { __name = "dynamodb.Lock", __index = lock_methods }
 ---@field owner thread?
 ---@field expires number?     nginx ends a request without a word to who it was (an aborted client, ngx.exit in another
 ---                           thread): from then on its lock is free
+---@field late table          owners whose time was over, as long as they live: they may still let go of it
 ---@field changed table       a semaphore: those who wait look again
 
---- Takes the lock. It has to be let go by the `deadline`.
+--- Takes the lock. It has to be let go by the `deadline`, or before the `lease` is over.
 ---@param deadline number?    on the runtime's clock
+---@param lease number?       seconds
 ---@return true?
 ---@return dynamodb.Error?    `DeadlineExceeded`
-function lock_methods:acquire(deadline)
+function lock_methods:acquire(deadline, lease)
   while self.owner and now() < self.expires do
     local left = math.min(self.expires, deadline or math.huge) - now()
     if deadline and now() >= deadline then
@@ -152,22 +163,28 @@ function lock_methods:acquire(deadline)
     ngx.update_time()
     self.changed:wait(math.max(left, TICK))
   end
-  self.owner, self.expires = running(), deadline or now() + LEASE
+  if self.owner then self.late[self.owner] = true end
+  self.owner = running()
+  self.expires = math.min(deadline or math.huge, now() + (lease or deadline and math.huge or LEASE))
   return true
 end
 
 --- Lets go of the lock; of one that has expired and belongs to another now, nothing is taken.
 function lock_methods:release()
-  if not self.owner then usage.raise("release: nobody has the lock") end
-  if self.owner ~= running() then return end
-  self.owner = nil
-  if self.changed:count() < 0 then self.changed:post() end
+  local own = running()
+  if self.owner == own then
+    self.owner = nil
+    if self.changed:count() < 0 then self.changed:post() end
+  elseif not self.owner and not self.late[own] then
+    usage.raise("release: nobody has the lock")
+  end
+  self.late[own] = nil
 end
 
 --- A lock that nobody has yet.
 ---@return dynamodb.Lock
 function tasks.lock()
-  return setmetatable({ changed = assert(semaphore.new()) }, lock_mt)
+  return setmetatable({ changed = assert(semaphore.new()), late = setmetatable({}, { __mode = "k" }) }, lock_mt)
 end
 
 return tasks

@@ -119,6 +119,15 @@ local function receive(self, sock, reader, no_body, deadline, begun)
   return { status = status, head = head, body = body }, keep
 end
 
+local function take_reader(self) return table.remove(self.readers) or core.http(self.max_response) end
+
+--- What a peer has answered that would not read all of a body: a refusal needs no more of it.
+---@return dynamodb.Response?
+local function refusal(self, sock)
+  local response = receive(self, sock, take_reader(self), false, now(), false) -- what is there, waiting for no more
+  return response and response.status >= 400 and response or nil
+end
+
 --- One request over one connection, which rests or is closed afterwards.
 ---@return dynamodb.Response?
 ---@return dynamodb.Error?
@@ -127,9 +136,11 @@ local function exchange(self, sock, head, body, no_body, deadline, may_rest)
   local ok, err, dead = transmit(self, sock, head, body, deadline)
   local response, keep
   if ok then
-    local reader = table.remove(self.readers) or core.http(self.max_response)
-    response, keep, dead = receive(self, sock, reader, no_body, deadline, false)
+    response, keep, dead = receive(self, sock, take_reader(self), no_body, deadline, false)
     if not response then err = keep end
+  elseif #body > PIECE then
+    response = refusal(self, sock)
+    if response then err, dead = nil, nil end
   end
   if response and keep and may_rest then
     connections.rest(sock)
@@ -198,6 +209,11 @@ function runtime_methods.join(_, task) return tasks.join(task) end
 --- Waits until the first of several tasks has ended.
 ---@param list dynamodb.Task[]
 function runtime_methods.join_any(_, list) tasks.join_any(list) end
+
+--- Ends a task that nobody wants to wait for any more, and its request. For tasks that this one has started itself, and
+--- to who has not started it, nothing changes.
+---@param task dynamodb.Task
+function runtime_methods.cancel(_, task) tasks.cancel(task) end
 
 --- Begins something that goes on when the request has ended in which it began.
 ---@param f function

@@ -374,7 +374,7 @@ local function own(lock, task)
   task.locks[lock] = true
 end
 
---- Takes the lock, in the order of asking. A task that ends lets go of its locks.
+--- Takes the lock, in the order of asking. A task that ends lets go of its locks, so that it needs no lease.
 ---@param deadline number?    on the runtime's clock
 ---@return true?
 ---@return dynamodb.Error?    `DeadlineExceeded`

@@ -146,6 +146,42 @@ describe("a response", function()
     assert.equal(2, #peer:events "connection")
   end)
 
+  for _, ending in ipairs { "close", "reset", "stall" } do
+    it(("that refuses a body before it has come whole is the answer, and the connection is left (%s)"):format(ending),
+      function()
+        runtime = runtimes.new { idle_timeout = 0.3 }
+        local answer = server.response("too large", { status = 413 })
+        serve { { { "read_bytes", 100 }, { "send", answer }, { "wait", 0.1 }, { ending } },
+          server.answering(server.response "{}") }
+        local fields = { body = ("x"):rep(16 * 2 ^ 20), repeat_safe = false }
+        local response = assert(send(fields))
+        assert.same({ 413, "too large" }, { response.status, response.body })
+        assert.equal(200, assert(send()).status)
+        assert.equal(2, #peer:events "connection")
+      end)
+  end
+
+  it("that takes a body before it has come whole is none", function()
+    serve { { { "read_bytes", 100 }, { "send", server.response "{}" }, { "wait", 0.1 }, { "close" } } }
+    assert_failed("ConnectionError", true, send { body = ("x"):rep(16 * 2 ^ 20), repeat_safe = false })
+  end)
+
+  it("after which bytes come that nobody asked for leaves a connection that is not used again", function()
+    serve { { { "read" }, { "send", server.response "{}" }, { "wait", 0.02 }, { "send", server.response "not yours" },
+      { "drain" } }, server.answering(server.response "{}") }
+    assert(send())
+    runtime:sleep(0.2)
+    assert.equal("{}", send().body)
+    assert.equal(2, #peer:events "connection")
+  end)
+
+  it("of HTTP/1.0 is whole, over a connection that is used again only if it says so", function()
+    local head = "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n"
+    serve { server.answering(head .. "\r\n{}"), server.answering(head .. "Connection: keep-alive\r\n\r\n{}") }
+    for _ = 1, 3 do assert.equal("{}", send().body) end
+    assert.equal(2, #peer:events "connection")
+  end)
+
   it("that a reset cuts off is a ResponseError", function()
     local beginning = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc"
     serve { { { "read" }, { "send", beginning }, { "wait", 0.1 }, { "reset" } } }

@@ -1,5 +1,7 @@
 -- Run inside nginx by spec/nginx/send_spec.lua: tasks are light threads, locks are semaphores.
+local http = require "spec.support.http"
 local runtimes = require "dynamodb.runtime.nginx"
+local server = require "spec.support.server"
 
 local runtime
 
@@ -104,6 +106,53 @@ describe("a task", function()
     assert.equal(1, fetched)
   end)
 
+  it("can be ended by who has started it, and its request with it", function()
+    local peer = server.start { { { "read" }, { "drain" } } }
+    finally(function() peer:stop() end)
+    local task = runtime:spawn(runtime.send, runtime, http.request(peer))
+    local other = runtime:spawn(function() return runtime:join(task) end)
+    repeat runtime:sleep(0.01) until #peer:requests() == 1
+    runtime:cancel(task)
+    assert(peer:await("eof", 1))
+    local ok, err = runtime:join(task)
+    assert.is_false(ok)
+    assert.equal("Cancelled", err.code)
+    assert.is_false((select(2, runtime:join(other))))
+    runtime:join_any { task }
+    runtime:cancel(task)
+  end)
+
+  it("is not ended by another, nor when it has ended", function()
+    local task = runtime:spawn(function()
+      runtime:sleep(0.02)
+      return "its own"
+    end)
+    runtime:join(runtime:spawn(runtime.cancel, runtime, task))
+    assert.same({ true, "its own" }, { runtime:join(task) })
+    runtime:cancel(task)
+    assert.same({ true, "its own" }, { runtime:join(task) })
+  end)
+
+  it("that reads a segment ahead is ended with its scan", function()
+    local peer = server.start {
+      server.answering(server.response '{"Items":[{"pk":{"S":"a"}}],"Count":1,"ScannedCount":1}'),
+      { { "read" }, { "drain" } },
+    }
+    local db = require("dynamodb").connect {
+      region = "us-east-1", access_key_id = "AKIDEXAMPLE", secret_access_key = "secret",
+      endpoint = ("http://127.0.0.1:%d"):format(peer.port), idle_timeout = 100, timeout = 100,
+    }
+    finally(function()
+      db:close()
+      peer:stop()
+    end)
+    local scan = db:table("t", { partition = "pk" }):scan { segments = 3 }
+    assert(scan:next())
+    repeat runtime:sleep(0.01) until #peer:requests() == 3
+    scan:close()
+    assert(peer:await("eof", 2))
+  end)
+
   it("may wait within a coroutine of the program's own", function()
     local values = {}
     for value in coroutine.wrap(function()
@@ -167,6 +216,18 @@ describe("a lock", function()
     runtime:join(late)
     local task = runtime:spawn(function() return lock:acquire(runtime:now() + 0.01) end)
     assert.is_nil((select(2, runtime:join(task))))
+  end)
+
+  it("that has a lease is free again when that is over, and who had it may let go of it late", function()
+    local lock = runtime:lock()
+    local late = runtime:spawn(function()
+      lock:acquire(runtime:now() + 60, 0.01)
+      runtime:sleep(0.05)
+      lock:release()
+    end)
+    assert.is_true(lock:acquire(runtime:now() + 5, 60))
+    lock:release()
+    assert.is_true((runtime:join(late)))
   end)
 
   it("cannot be let go of by nobody", function()
