@@ -4,7 +4,9 @@
 --- All of these are jobs. A job with a `checkpoint` that is stopped, fails or is killed goes on where it was when it is
 --- called again with the same options. Each gives a report when all of it is done, else nil and an error with the code
 --- Incomplete, with `report` and, if a failure ended it, `cause`. What may pass (throttling, lost connections) is
---- waited for. Where they have these options, they mean the same:
+--- waited for. A checkpoint belongs to the tables as they are (one that is made anew, or that has the same name
+--- elsewhere, is another one), to what is read of them and to the files; another job's is refused, with the code
+--- CheckpointMismatch. What a map does is not known to it. Where they have these options, they mean the same:
 ---
 --- | option | meaning |
 --- | --- | --- |

@@ -166,7 +166,7 @@ end
 local function run(given)
   local options = check(given)
   local job, err = jobs.new("diff", options.source.client, options, {
-    source = options.source.name, target = options.target.name, directory = options.directory,
+    source = options.source, target = options.target, directory = options.directory,
   })
   if not job then return nil, err end
   local self = { job = job, options = options, differences = {} }

@@ -222,7 +222,7 @@ end
 local function run(given)
   local options = check(given)
   local job, err = jobs.new("copy", options.source.client, options, {
-    source = options.source.name, target = options.target.name, live = options.live,
+    source = options.source, target = options.target, live = options.live,
     shard = options.shard and table.concat(options.shard, "/"),
   })
   if not job then return nil, err end

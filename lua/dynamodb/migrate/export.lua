@@ -128,7 +128,7 @@ local function run(given)
   local options = check(given)
   local target = options.table
   local job, err = jobs.new("export", target.client, options, {
-    table = target.name, to = options.file or options.directory, format = options.format,
+    table = target, to = options.file or options.directory, format = options.format, gzip = options.gzip,
   })
   if not job then return nil, err end
   local plain

@@ -1,5 +1,6 @@
 --- Items from a file, or from an export to S3, into a table.
 local bulk = require "dynamodb.migrate.bulk"
+local files = require "dynamodb.migrate.files"
 local jobs = require "dynamodb.migrate.job"
 local mapper = require "dynamodb.migrate.mapper"
 local option_rules = require "dynamodb.migrate.options"
@@ -75,6 +76,18 @@ local function check(given)
   return options
 end
 
+--- The result of an import that was over already; of another file it would say nothing. While an import is under way,
+--- its file may become another one: who has found it cut off brings the whole one.
+local function again(job, options)
+  local was, is = job.state.bytes, sources.size(options.file)
+  if was and is and was ~= is then
+    return nil, files.failure(options.checkpoint,
+      ("it says that %s was imported when it had %.0f bytes; now it has %.0f"):format(options.file, was, is),
+      "CheckpointMismatch")
+  end
+  return job:finish(true)
+end
+
 --- As `migrate.import`.
 ---@param given table
 ---@return dynamodb.JobReport?
@@ -82,10 +95,10 @@ end
 local function run(given)
   local options = check(given)
   local job, err = jobs.new("import", options.table.client, options, {
-    table = options.table.name, from = options.file or options.directory, revert = options.revert,
+    table = options.table, from = options.file or options.directory, format = options.format, revert = options.revert,
   })
   if not job then return nil, err end
-  if job.state.finished then return job:finish(true) end
+  if job.state.finished then return again(job, options) end
   local tbl
   tbl, err = job:table(options.table)
   if not tbl then return nil, err end
@@ -104,7 +117,7 @@ local function run(given)
     return handle(job, tbl, pull, list)
   end)
   if ok and over then
-    job.state.finished = true
+    job.state.finished, job.state.bytes = true, sources.size(options.file)
     over, problem = job:save()
     if over then over, problem = list:save() end
   end

@@ -3,6 +3,7 @@
 local checkpoints = require "dynamodb.migrate.checkpoint"
 local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
+local identities = require "dynamodb.migrate.identity"
 
 local job_methods = {}
 local job_mt = { __name = "dynamodb.Job", __index = job_methods }
@@ -67,14 +68,30 @@ function job_methods:listen(client)
   return setmetatable({ hooks = all }, { __index = client })
 end
 
---- A job, as far as it had come. Nothing is sent.
+--- What the checkpoint is bound to: its tables are described, and what is read of them is told.
+---@param self dynamodb.Job
+---@param parts table<string, any>
+---@return table<string, any>?
+---@return dynamodb.Error?
+local function identity_of(self, parts)
+  local identity = { filter = identities.of_filter(self.options) }
+  for name, part in pairs(parts) do
+    local err
+    if type(part) == "table" then part, err = identities.of_table(self, part) end
+    if err then return nil, err end
+    identity[name] = part
+  end
+  return identity
+end
+
+--- A job, as far as it had come. Without a checkpoint, nothing is sent.
 ---@param kind string
 ---@param client dynamodb.Client
----@param options table      stop, progress, stall, checkpoint, rcu, wcu
----@param identity table     what a checkpoint is bound to
+---@param options table      stop, progress, stall, checkpoint, rcu, wcu, where, names, values
+---@param parts table        what a checkpoint is bound to: tables (dynamodb.Table), and what has a text of its own
 ---@return dynamodb.Job?
 ---@return dynamodb.Error?
-local function new(kind, client, options, identity)
+local function new(kind, client, options, parts)
   local runtime = client:runtime()
   local self = setmetatable({
     kind = kind, options = options, runtime = runtime, began = runtime:now(),
@@ -83,8 +100,11 @@ local function new(kind, client, options, identity)
   }, job_mt)
   self.client = self:listen(client)
   if not options.checkpoint then return self end
+  local identity, err = identity_of(self, parts)
+  if not identity then return self:finish(nil, err) end
   self.checkpoint = { path = options.checkpoint, kind = kind, identity = identity }
-  local state, err = checkpoints.load(self.checkpoint)
+  local state
+  state, err = checkpoints.load(self.checkpoint)
   if err then return nil, err end
   if state then
     self.state, self.resumed = state, true

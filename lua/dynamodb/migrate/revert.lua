@@ -105,8 +105,8 @@ local function work(self, log)
 end
 
 --- What the checkpoint of the migration says; its log is read from there to see whether a crash has torn it.
-local function checked_log(options)
-  local log, err = undo.open(options.undo, options.table)
+local function checked_log(job, options)
+  local log, err = undo.open(options.undo, job.checkpoint.identity.table)
   if not log then return nil, err end
   local ok
   ok, err = log:read(log.begin, function() return true end)
@@ -139,7 +139,7 @@ local function run(given)
     return nil, err or files.failure(options.undo, "there is no undo log: nothing was migrated with this checkpoint")
   end
   local job
-  job, err = jobs.new("revert", options.table.client, options, { table = options.table.name })
+  job, err = jobs.new("revert", options.table.client, options, { table = options.table })
   if not job then return nil, err end
   local plain
   plain, err = job:table(options.table)
@@ -149,7 +149,7 @@ local function run(given)
   self.left, err = left.open(options.left, job.state.left_bytes or 0, function(entry) job:leave(entry) end)
   if not self.left then return nil, err end
   local log
-  log, err = checked_log(options)
+  log, err = checked_log(job, options)
   if not log then return nil, err end
   function job.before_save()
     local problem

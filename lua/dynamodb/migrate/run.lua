@@ -249,7 +249,7 @@ local function open(self, options)
   local job = self.job
   local state = job.state
   local err
-  self.log, err = undo.open(options.undo, options.table)
+  self.log, err = undo.open(options.undo, job.checkpoint.identity.table)
   if not self.log then return nil, err end
   self.left, err = left.open(options.checkpoint .. ".left", state.left_bytes or 0, function(entry)
     job:leave(entry)
@@ -317,7 +317,7 @@ local function run(given)
   if options.dry_run then return preview.run(options, rules) end
   local job
   job, err = jobs.new("migrate", target.client, options, {
-    table = target.name, shard = options.shard and table.concat(options.shard, "/"),
+    table = target, shard = options.shard and table.concat(options.shard, "/"),
     mark = rules.mark and rules.mark .. " = " .. tostring(rules.value),
   })
   if not job then return nil, err end

@@ -120,7 +120,7 @@ local function run(given)
   option_rules.check_values(options.table, "sweep")
   if options.checkpoint then options.checkpoint = options.checkpoint .. option_rules.suffix(options) end
   local target = options.table
-  local job, err = jobs.new("sweep", target.client, options, { table = target.name })
+  local job, err = jobs.new("sweep", target.client, options, { table = target })
   if not job then return nil, err end
   if job.state.finished then return job:finish(true) end
   local self = { job = job, options = options, rate = rates.new(options.wcu, job.runtime:now()) }
