@@ -2,10 +2,11 @@
 local command = require "spec.support.command"
 local core = require "dynamodb.core"
 local engine = require "spec.support.engine"
+local fault_proxy = require "spec.support.fault_proxy"
 local migration = require "spec.support.migration"
 local process = require "spec.support.process"
 
-local SIGTERM = 15
+local SIGINT, SIGTERM = 2, 15
 
 -- As `migration.split`.
 local SPLIT = [[
@@ -138,6 +139,23 @@ describe("jobs by the command", function()
       local told = command.last(child:output())
       assert.equal("stopped", told.stopped)
       assert.equal(800, report(0, { "migrate", file, "--checkpoint", checkpoint }).counts.changed)
+      for _, item in pairs(migration.by_number(tbl)) do assert.equal(1, item.applied) end
+    end)
+
+    it("ends at once at the second Ctrl-C, while a request hangs, and goes on", function()
+      local tbl, checkpoint = people(30), process.temporary()
+      local file = split_of(tbl)
+      local proxy = fault_proxy.start { faults = { delay = 1 }, delay = { 60, 60 }, only = { "UpdateItem" } }
+      local child = command.start { "migrate", file, "--checkpoint", checkpoint, "--endpoint-url", proxy.endpoint }
+      assert(process.await(30, function() return (proxy:counts().delay or 0) > 0 end))
+      local ended = process.await(4, function() -- sooner than any request is given up
+        child:kill(SIGINT)
+        return not child:alive()
+      end)
+      proxy:stop()
+      assert.is_truthy(ended)
+      assert.equal(130, child.code)
+      assert.equal(30, report(0, { "migrate", file, "--checkpoint", checkpoint }).counts.changed)
       for _, item in pairs(migration.by_number(tbl)) do assert.equal(1, item.applied) end
     end)
 

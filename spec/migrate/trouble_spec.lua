@@ -275,6 +275,23 @@ describe("a migration in trouble", function()
       assert.equal("Eve Jones", assert(tbl:get(key_of(2))).name)
     end)
 
+    it("is taken back in parts, without what was never written", function()
+      local tbl, checkpoint, steps = interrupted(2)
+      assert(tbl:put(steps[2].to))
+      local log = assert(undo.open(checkpoint .. ".undo", migration.identity(tbl)))
+      assert(log:write({}, { steps[1].offset }))
+      log:close()
+      local told
+      local options = { table = tbl, checkpoint = checkpoint, wcu = 0.5 } -- one item at a time
+      function options.progress() told = true end
+      function options.stop() return told end
+      local none, err = migrate.revert(options)
+      assert.is_nil(none)
+      assert.equal("stopped", err.report.stopped)
+      options.stop = nil
+      assert.same({ seen = 1, reverted = 1 }, assert(migrate.revert(options)).counts)
+    end)
+
     it("finishes a re-keying that was under way", function()
       local tbl, checkpoint = people(2), migration.path()
       local log, steps = assert(undo.open(checkpoint .. ".undo", migration.identity(tbl))), {}

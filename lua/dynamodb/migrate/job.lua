@@ -194,6 +194,14 @@ local function needs_saving(self)
   return self.checkpoint ~= nil and self.runtime:now() - self.saved >= SAVE_SECONDS
 end
 
+--- How many items may be begun at once so that writing them does not take longer than a chunk may.
+---@param most integer
+---@return integer
+function job_methods:within_seconds(most)
+  local wcu = self.options.wcu
+  return wcu and math.max(1, math.min(most, math.floor(CHUNK_SECONDS * wcu))) or most
+end
+
 --- Saves the state.
 ---@return true?
 ---@return dynamodb.Error?

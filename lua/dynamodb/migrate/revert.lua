@@ -66,12 +66,14 @@ local function take_back(self, records)
 end
 
 --- The intents that are left, in groups in which no item stands twice.
+---@param void table<integer, true>    offsets of those that were not written
 ---@return boolean? over
 ---@return dynamodb.Error?
-local function work(self, log)
+local function work(self, log, void)
   local job, state = self.job, self.job.state
-  local void, next_record = {}, log:backwards(state.at)
+  local next_record = log:backwards(state.at)
   local records, seen, keys = {}, {}, self.rules.keys
+  local size = job:within_seconds(GROUP)
   local function flush()
     if not records[1] then return true end
     local ok, err = take_back(self, records)
@@ -83,35 +85,36 @@ local function work(self, log)
     return job:save()
   end
   while true do
-    if job:should_stop() then
-      local ok, err = flush()
-      return ok and false, err
-    end
+    if job:should_stop() then return false end
     local record, err = next_record()
     if err then return nil, err end
-    if not record or record.key and seen[images.id(record.key, keys)] or #records >= GROUP then
+    if not record or record.key and seen[images.id(record.key, keys)] or #records >= size then
       local ok
       ok, err = flush()
       if not ok then return nil, err end
     end
     if not record then return true end
-    if record.void then
-      void[record.void] = true
-    elseif not void[record.offset] then
+    if not record.void and not void[record.offset] then
       records[#records + 1] = record
       seen[images.id(record.key, keys)] = true
     end
   end
 end
 
---- What the checkpoint of the migration says; its log is read from there to see whether a crash has torn it.
+--- The log, cut off where a crash has torn it, and which of its intents were not written: that stands behind them, and
+--- so perhaps behind the place where a reversion goes on.
+---@return dynamodb.UndoLog?
+---@return table<integer, true>|dynamodb.Error
 local function checked_log(job, options)
   local log, err = undo.open(options.undo, job.checkpoint.identity.table)
   if not log then return nil, err end
-  local ok
-  ok, err = log:read(log.begin, function() return true end)
+  local void, ok = {}, nil
+  ok, err = log:read(log.begin, function(record)
+    if record.void then void[record.void] = true end
+    return true
+  end)
   if not ok then return nil, err end
-  return log
+  return log, void
 end
 
 --- All of it is as before: the migration could begin anew, so its files must not say that it is done.
@@ -148,15 +151,14 @@ local function run(given)
   local self = { job = job, rules = rules, writer = writers.new(job, plain, rules) }
   self.left, err = left.open(options.left, job.state.left_bytes or 0, function(entry) job:leave(entry) end)
   if not self.left then return nil, err end
-  local log
-  log, err = checked_log(job, options)
-  if not log then return nil, err end
+  local log, void = checked_log(job, options)
+  if not log then return nil, void end
   function job.before_save()
     local problem
     job.state.left_bytes, problem = self.left:sync()
     return job.state.left_bytes and true, problem
   end
-  local ok, over, problem = pcall(work, self, log)
+  local ok, over, problem = pcall(work, self, log, void)
   log:close()
   self.left:close()
   if not ok then error(over, 0) end

@@ -223,15 +223,16 @@ function migration_methods:write_log(steps)
   return self.log:write(steps, voids)
 end
 
---- Takes a chunk in groups.
+--- Takes a chunk in groups. A group that has begun is written to its end, which must not be far where the cap is low.
 local function handle(self, pull)
+  local size = self.job:within_seconds(GROUP)
   repeat
     local items, bytes = {}, 0
     local item = pull()
     while item do
       items[#items + 1] = item
       bytes = bytes + #core.marshal(item)
-      if #items >= GROUP or bytes >= GROUP_BYTES then break end
+      if #items >= size or bytes >= GROUP_BYTES then break end
       item = pull()
     end
     if items[1] then

@@ -134,7 +134,7 @@ local function run(given)
     if target.version then attributes[#attributes + 1] = target.version end
   end
   local over
-  over, err = job:chunks(scans.new(job, self.table, options, attributes), CHUNK, function(pull)
+  over, err = job:chunks(scans.new(job, self.table, options, attributes), job:within_seconds(CHUNK), function(pull)
     return sweep_chunk(self, pull)
   end)
   if over then
