@@ -5,6 +5,7 @@ local engine = require "spec.support.engine"
 local fault_proxy = require "spec.support.fault_proxy"
 local migration = require "spec.support.migration"
 local process = require "spec.support.process"
+local server = require "spec.support.server"
 
 local SIGINT, SIGTERM = 2, 15
 
@@ -167,6 +168,24 @@ describe("jobs by the command", function()
         changed = changed + (told.counts.changed or 0)
       end
       assert.equal(40, changed)
+    end)
+
+    it("does nothing to a table that cannot be restored, if that is asked for", function()
+      local path = process.temporary()
+      local describe = server.response '{"Table":{"TableName":"t","TableStatus":"ACTIVE","KeySchema":[{\z
+        "AttributeName":"pk","KeyType":"HASH"}],"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}]}}'
+      local disabled = server.response '{"ContinuousBackupsDescription":{"ContinuousBackupsStatus":"ENABLED",\z
+        "PointInTimeRecoveryDescription":{"PointInTimeRecoveryStatus":"DISABLED"}}}'
+      local s = server.start { { { "read" }, { "send", describe }, { "read" }, { "send", disabled }, { "drain" } } }
+      local code, _, errors = command.run { "migrate", command.file(SPLIT:format 'table = "t",'), "--checkpoint", path,
+        "--require-pitr", "--endpoint-url", "http://127.0.0.1:" .. s.port }
+      local requests = s:requests()
+      s:stop()
+      assert.equal(1, code)
+      assert.matches("PitrRequired: t has no point-in-time recovery", errors, 1, true)
+      assert.equal(2, #requests)
+      assert.matches("DescribeContinuousBackups", requests[2].head, 1, true)
+      assert.equal("", process.read(path))
     end)
 
     it("does nothing to a table of which it does not know that it can be restored", function()

@@ -7,7 +7,8 @@ local small_service = require "spec.support.small_service"
 
 local e = dynamodb.expr
 
-local ARN = '"TableArn":"arn:aws:dynamodb:local:000000000000:table/t",'
+local NAME = "arn:aws:dynamodb:local:000000000000:table/t"
+local ARN = ('"TableArn":"%s",'):format(NAME)
 
 -- The table `t` of a service, with these members in its description.
 local function table_of(members, options)
@@ -42,8 +43,7 @@ describe("a checkpoint", function()
 
   it("is not taken for one of a table that was made anew", function()
     assert(run(by_id "one", checkpoint))
-    refused("arn:aws:dynamodb:local:000000000000:table/t, id one", "arn:aws:dynamodb:local:000000000000:table/t, id two",
-      run(by_id "two", checkpoint))
+    refused(NAME .. ", id one", NAME .. ", id two", run(by_id "two", checkpoint))
   end)
 
   it("is the same table's by whatever endpoint", function()

@@ -25,7 +25,8 @@ describe("a job that is stopped at two capacity units a second", function()
   end
 
   it("has written few items of a migration, and of taking it back", function()
-    local options = { table = tbl, map = migration.split, mark = "split", checkpoint = checkpoint, wcu = 2, stop = stop }
+    local options = { table = tbl, map = migration.split, mark = "split", checkpoint = checkpoint }
+    options.wcu, options.stop = 2, stop
     stopped(migrate(options))
     options.stop, options.wcu = nil, nil
     assert(migrate(options))

@@ -1,12 +1,12 @@
 --- Items of one table into another one: of this account or another, with a map between them; live, with what is written
 --- meanwhile.
 local bulk = require "dynamodb.migrate.bulk"
-local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
 local images = require "dynamodb.migrate.images"
 local jobs = require "dynamodb.migrate.job"
 local mapper = require "dynamodb.migrate.mapper"
 local option_rules = require "dynamodb.migrate.options"
+local ordered = require "dynamodb.formats.ordered"
 local scans = require "dynamodb.migrate.scan"
 local tails = require "dynamodb.migrate.tail"
 local usage = require "dynamodb.usage"
@@ -33,7 +33,7 @@ local function fail(self, item, code, message)
   local entry = { key = key, why = "failed", code = code, message = message }
   if self.options.on_error ~= "skip" then
     return nil, errors.new {
-      code = code, message = ("item %s: %s"):format(core.json_encode(key), message), retryable = false,
+      code = code, message = ("item %s: %s"):format(ordered.plain(key), message), retryable = false,
     }
   end
   self.job:count "failed"

@@ -8,6 +8,7 @@ local jobs = require "dynamodb.migrate.job"
 local left = require "dynamodb.migrate.left"
 local mapper = require "dynamodb.migrate.mapper"
 local option_rules = require "dynamodb.migrate.options"
+local ordered = require "dynamodb.formats.ordered"
 local preview = require "dynamodb.migrate.preview"
 local recovery = require "dynamodb.migrate.recovery"
 local scans = require "dynamodb.migrate.scan"
@@ -122,7 +123,7 @@ function migration_methods:fail(key, code, message)
     return self:leave { key = key, why = "failed", code = code, message = message }
   end
   return nil, errors.new {
-    code = code, message = ("item %s: %s"):format(core.json_encode(key), message), retryable = false,
+    code = code, message = ("item %s: %s"):format(ordered.plain(key), message), retryable = false,
   }
 end
 

@@ -1,12 +1,12 @@
 --- Changes or deletes the items that meet a condition. Each write is under that condition again: an item that does not
 --- meet it any more is left alone.
-local core = require "dynamodb.core"
 local e = require "dynamodb.expression.operators"
 local errors = require "dynamodb.error"
 local images = require "dynamodb.migrate.images"
 local jobs = require "dynamodb.migrate.job"
 local mapper = require "dynamodb.migrate.mapper"
 local option_rules = require "dynamodb.migrate.options"
+local ordered = require "dynamodb.formats.ordered"
 local parallel = require "dynamodb.parallel"
 local rates = require "dynamodb.migrate.rate"
 local scans = require "dynamodb.migrate.scan"
@@ -74,7 +74,7 @@ local function fail(self, key, code, message)
     return true
   end
   return nil, errors.new {
-    code = code, message = ("item %s: %s"):format(core.json_encode(key), message), retryable = false,
+    code = code, message = ("item %s: %s"):format(ordered.plain(key), message), retryable = false,
   }
 end
 

@@ -203,7 +203,8 @@ local function read_header(self, identity)
     return nil, files.failure(self.path, "this is not an undo log")
   end
   if found.table ~= identity then
-    local text = ("the undo log is another migration's: its table is %s, not %s"):format(tostring(found.table), identity)
+    local text = ("the undo log is another migration's: its table is %s, not %s"):format(tostring(found.table),
+      identity)
     return nil, files.failure(self.path, text, "CheckpointMismatch")
   end
   self.begin = after

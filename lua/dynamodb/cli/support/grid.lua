@@ -1,5 +1,4 @@
 --- Columns of text for people.
-local core = require "dynamodb.core"
 local ordered = require "dynamodb.formats.ordered"
 local printable = require "dynamodb.printable"
 
@@ -28,7 +27,7 @@ end
 function grid.cell(value)
   if value == nil then return "" end
   if type(value) ~= "string" then
-    value = type(value) == "table" and ordered.plain({ v = value }):sub(6, -2) or core.json_encode(value)
+    value = ordered.plain_value(value)
   end
   return (printable(value):gsub("[\n\t]", { ["\n"] = "\\n", ["\t"] = "\\t" }))
 end
