@@ -494,6 +494,22 @@ update {"pk":"P%d","sk":%d}
       assert.equal(5, assert(run { table = tbl, checkpoint = checkpoint }).counts.changed)
     end)
 
+    it("cannot be gone on with once a part of it is taken back", function()
+      local tbl, checkpoint = people(5), migration.path()
+      assert(run { table = tbl, checkpoint = checkpoint })
+      local told
+      local options = { table = tbl, checkpoint = checkpoint, wcu = 0.5 } -- one item at a time
+      function options.progress() told = true end
+      function options.stop() return told end
+      assert.is_nil(migrate.revert(options))
+      local none, err = run { table = tbl, checkpoint = checkpoint }
+      assert.is_nil(none)
+      assert.matches(".revert: the migration was taken back, in parts at least", err.message, 1, true)
+      options.stop = nil
+      assert(migrate.revert(options))
+      assert.equal(5, assert(run { table = tbl, checkpoint = checkpoint }).counts.changed)
+    end)
+
     it("says so if there is nothing to take back", function()
       local none, err = migrate.revert { table = people(1), checkpoint = migration.path() }
       assert.is_nil(none)

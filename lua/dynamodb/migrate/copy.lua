@@ -80,11 +80,7 @@ end
 local function copy_chunk(self, pull)
   local job = self.job
   local next_item, problem = mapped(self, pull)
-  local ok, err = bulk.put(job, self.target, function()
-    local item = next_item()
-    if item then job:count "copied" end
-    return item
-  end, listener(self))
+  local ok, err = bulk.put(job, self.target, next_item, listener(self), "copied")
   if problem() or not ok then return nil, problem() or err end
   ok, err = flush(self)
   if not ok or not self.tail then return ok, err end

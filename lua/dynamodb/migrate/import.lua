@@ -24,7 +24,6 @@ local function put_items(job, tbl, pull, list)
       local item, code, message, raw = entry.item, "BrokenLine", entry.message, entry.raw
       if item then item, code, message = mapper.copy(job.options.map, item) end
       if item then
-        job:count "written"
         list.raw[item] = raw
         return item
       end
@@ -36,7 +35,7 @@ local function put_items(job, tbl, pull, list)
         job:count "left_out"
       end
     end
-  end, list:listener())
+  end, list:listener(), "written")
   if failure or not ok then return nil, failure or err end
   return list:flush()
 end
@@ -45,7 +44,7 @@ end
 ---@return true?
 ---@return dynamodb.Error?
 local function apply_changes(job, tbl, pull, list)
-  local revert = job.options.revert
+  local revert, listener = job.options.revert, list:listener()
   local ok, err = bulk.mixed(job, tbl, function(batch)
     for entry in pull do
       local change = entry.change
@@ -59,7 +58,10 @@ local function apply_changes(job, tbl, pull, list)
         batch:delete(tbl, change.Keys)
       end
     end
-  end, list:listener())
+  end, function(failure)
+    job:count(failure.item and "written" or "deleted", -1)
+    listener(failure)
+  end)
   if not ok then return nil, err end
   return list:flush()
 end
@@ -76,6 +78,11 @@ local function check(given)
   return options
 end
 
+--- The file of what was not imported, if there is any.
+local function errors_of(job, options)
+  return (job.state.errors_size or 0) > 0 and options.errors or nil
+end
+
 --- The result of an import that was over already; of another file it would say nothing. While an import is under way,
 --- its file may become another one: who has found it cut off brings the whole one.
 local function again(job, options)
@@ -85,7 +92,7 @@ local function again(job, options)
       ("it says that %s was imported when it had %.0f bytes; now it has %.0f"):format(options.file, was, is),
       "CheckpointMismatch")
   end
-  return job:finish(true)
+  return job:finish(true, nil, { errors = errors_of(job, options) })
 end
 
 --- As `migrate.import`.
@@ -124,7 +131,7 @@ local function run(given)
   list:close()
   source:close()
   if not ok then error(over, 0) end
-  return job:finish(over, problem, { errors = list.out and options.errors })
+  return job:finish(over, problem, { errors = errors_of(job, options) })
 end
 
 return { run = run }

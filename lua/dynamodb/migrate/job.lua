@@ -277,6 +277,12 @@ function job_methods:leave(entry)
   if #self.left < 100 then self.left[#self.left + 1] = entry end
 end
 
+--- Are there items that are not as they should be? What an earlier run has left is only counted.
+local function has_left(self)
+  local counts = self.state.counts
+  return self.left[1] ~= nil or (counts.failed or 0) > 0 or (counts.unknown or 0) > 0
+end
+
 ---@param self dynamodb.Job
 ---@param report dynamodb.JobReport
 ---@param cause any
@@ -291,7 +297,7 @@ local function describe(self, report, cause)
   if parts[1] then text = ("%s (%s)"):format(text, table.concat(parts, ", ")) end
   if report.stopped == "stopped" then text = text .. ", then it was stopped" end
   if cause ~= nil then return text .. "; " .. tostring(cause) end
-  if report.left and report.left[1] then text = text .. "; not all of them could be done" end
+  if has_left(self) then text = text .. "; not all of them could be done" end
   return text
 end
 
@@ -303,7 +309,7 @@ end
 ---@return dynamodb.Error?          code Incomplete, with `report` and `cause`
 function job_methods:finish(over, cause, more)
   local report = {
-    kind = self.kind, counts = self.state.counts, done = over == true and cause == nil and #self.left == 0,
+    kind = self.kind, counts = self.state.counts, done = over == true and cause == nil and not has_left(self),
     seconds = self.runtime:now() - self.began, throttles = self.throttles, read = self.read, written = self.written,
     stopped = self.stopped or cause and "error" or nil, checkpoint = self.options.checkpoint,
     left = self.left[1] and self.left or nil,

@@ -22,11 +22,8 @@ local CHUNK = 5000
 local function delete_found(job, tbl, query)
   local over, err = job:chunks(query, CHUNK, function(pull)
     local refused
-    local ok, problem = bulk.delete(job, tbl, function()
-      local key = pull()
-      if key then job:count "deleted" end
-      return key
-    end, function(failure) refused = refused or failure end)
+    local ok, problem = bulk.delete(job, tbl, pull, function(failure) refused = refused or failure end,
+      "deleted")
     if ok and refused then
       ok, problem = nil, errors.new { code = refused.code, message = refused.message, retryable = false }
     end

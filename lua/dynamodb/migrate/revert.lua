@@ -108,7 +108,8 @@ end
 local function checked_log(job, options)
   local log, err = undo.open(options.undo, job.checkpoint.identity.table)
   if not log then return nil, err end
-  local void, ok = {}, nil
+  local void = {}
+  local ok
   ok, err = log:read(log.begin, function(record)
     if record.void then void[record.void] = true end
     return true
@@ -117,12 +118,17 @@ local function checked_log(job, options)
   return log, void
 end
 
---- All of it is as before: the migration could begin anew, so its files must not say that it is done.
+--- All of it is as before: the migration could begin anew, so its files must not say that it is done. The log is the
+--- last one: as long as it is there, all of this can be done again.
+---@return true?
+---@return dynamodb.Error?
 local function put_away(options)
-  os.rename(options.undo, options.undo .. ".reverted")
-  for _, path in ipairs { options.migration, options.checkpoint, options.migration .. ".left", options.left } do
+  for _, path in ipairs { options.migration, options.migration .. ".left", options.checkpoint, options.left } do
     os.remove(path)
   end
+  local ok, message = os.rename(options.undo, options.undo .. ".reverted")
+  if ok then return true end
+  return nil, files.failure(options.undo, (message:gsub("^.*: ", "")))
 end
 
 --- As `migrate.revert`.
@@ -162,7 +168,7 @@ local function run(given)
   log:close()
   self.left:close()
   if not ok then error(over, 0) end
-  if over and #job.left == 0 then put_away(options) end
+  if over and #job.left == 0 then over, problem = put_away(options) end
   return job:finish(over, problem, { undo = options.undo })
 end
 

@@ -3,6 +3,7 @@ local core = require "dynamodb.core"
 local e = require "dynamodb.expression.operators"
 local errors = require "dynamodb.error"
 local estimates = require "dynamodb.migrate.estimate"
+local files = require "dynamodb.migrate.files"
 local images = require "dynamodb.migrate.images"
 local jobs = require "dynamodb.migrate.job"
 local left = require "dynamodb.migrate.left"
@@ -71,6 +72,15 @@ local function name_files(options)
   if not options.checkpoint then return end
   options.checkpoint = options.checkpoint .. suffix
   options.undo = options.undo and options.undo .. suffix or options.checkpoint .. ".undo"
+end
+
+--- What a reversion has taken back would stay so, and nobody would notice.
+---@return dynamodb.Error?
+local function check_reverted(options)
+  local path = options.checkpoint .. ".revert"
+  local text, err = files.read(path)
+  if not text then return err end
+  return files.failure(path, "the migration was taken back, in parts at least; end that, or use another checkpoint")
 end
 
 --- The rules of a migration, once the table's keys are known.
@@ -317,6 +327,8 @@ local function run(given)
   err = check_pitr(options)
   if err then return nil, err end
   if options.dry_run then return preview.run(options, rules) end
+  err = check_reverted(options)
+  if err then return nil, err end
   local job
   job, err = jobs.new("migrate", target.client, options, {
     table = target, shard = options.shard and table.concat(options.shard, "/"),
