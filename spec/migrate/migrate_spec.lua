@@ -215,6 +215,15 @@ describe("a migration", function()
     assert.matches("has changed the item and returned nothing", err.cause.message, 1, true)
   end)
 
+  it("names the item for which there is no name or no guard", function()
+    local none, err = run { table = people(1), map = function(item) item[""] = 1 return item end }
+    assert.is_nil(none)
+    assert.equal('InvalidItem: item {"pk":"P1","sk":1}: an attribute\'s name cannot be empty', tostring(err.cause))
+    none, err = run { table = people(1), guard = function() error "no idea" end }
+    assert.is_nil(none)
+    assert.matches('Unguarded: item {"pk":"P1","sk":1}: guard: .*no idea', tostring(err.cause))
+  end)
+
   it("stops between two items and goes on there", function()
     local tbl = people(600)
     local calls = 0
@@ -492,6 +501,30 @@ update {"pk":"P%d","sk":%d}
       assert(run { table = tbl, checkpoint = checkpoint })
       assert(migrate.revert { table = tbl, checkpoint = checkpoint })
       assert.equal(5, assert(run { table = tbl, checkpoint = checkpoint }).counts.changed)
+    end)
+
+    it("takes nothing back, and cuts nothing off, where its log is damaged", function()
+      local tbl, checkpoint = people(20), migration.path()
+      assert(run { table = tbl, checkpoint = checkpoint })
+      local path = checkpoint .. ".undo"
+      local text = process.read(path)
+      local file = assert(io.open(path, "r+b"))
+      file:seek("set", math.floor(#text / 2))
+      file:write "X"
+      file:close()
+      for _ = 1, 2 do
+        local none, err = migrate.revert { table = tbl, checkpoint = checkpoint }
+        assert.is_nil(none)
+        assert.matches("the line at %d+ is damaged", err.message)
+        assert.equal(#text, #process.read(path))
+      end
+      file = assert(io.open(path, "wb"))
+      file:write((text:sub(1, -2):gsub("[^\n]*$", "")))
+      file:close()
+      local none, err = migrate.revert { table = tbl, checkpoint = checkpoint }
+      assert.is_nil(none)
+      assert.matches("it is shorter than the migration's checkpoint says", err.message, 1, true)
+      for _, item in pairs(migration.by_number(tbl)) do assert.equal(1, item.applied) end
     end)
 
     it("cannot be gone on with once a part of it is taken back", function()

@@ -1,5 +1,6 @@
 --- Takes a migration back: what it wrote becomes what was there before, if nobody has changed it since. From the last
 --- intent to the first, since an item may have been written more than once.
+local core = require "dynamodb.core"
 local files = require "dynamodb.migrate.files"
 local images = require "dynamodb.migrate.images"
 local jobs = require "dynamodb.migrate.job"
@@ -101,6 +102,15 @@ local function work(self, log, void)
   end
 end
 
+--- How long the log was at the migration's last checkpoint: all of it was on the disk then.
+---@return integer?
+local function sure_bytes(options)
+  local text = files.read(options.migration)
+  local content = text and core.json_decode(text)
+  local state = type(content) == "table" and content.state
+  return type(state) == "table" and state.log_bytes or nil
+end
+
 --- The log, cut off where a crash has torn it, and which of its intents were not written: that stands behind them, and
 --- so perhaps behind the place where a reversion goes on.
 ---@return dynamodb.UndoLog?
@@ -108,14 +118,18 @@ end
 local function checked_log(job, options)
   local log, err = undo.open(options.undo, job.checkpoint.identity.table)
   if not log then return nil, err end
-  local void = {}
+  local void, sure = {}, sure_bytes(options)
   local ok
   ok, err = log:read(log.begin, function(record)
     if record.void then void[record.void] = true end
     return true
-  end)
-  if not ok then return nil, err end
-  return log, void
+  end, sure)
+  if ok and sure and sure > log:size() then
+    ok, err = nil, files.failure(options.undo, "it is shorter than the migration's checkpoint says")
+  end
+  if ok then return log, void end
+  log:close()
+  return nil, err
 end
 
 --- All of it is as before: the migration could begin anew, so its files must not say that it is done. The log is the
@@ -155,10 +169,13 @@ local function run(given)
   if not plain then return nil, err end
   local rules = { keys = plain.schema, guard = options.guard, version = options.table.version, touched = true }
   local self = { job = job, rules = rules, writer = writers.new(job, plain, rules) }
-  self.left, err = left.open(options.left, job.state.left_bytes or 0, function(entry) job:leave(entry) end)
-  if not self.left then return nil, err end
   local log, void = checked_log(job, options)
   if not log then return nil, void end
+  self.left, err = left.open(options.left, job.state.left_bytes or 0, function(entry) job:leave(entry) end)
+  if not self.left then
+    log:close()
+    return nil, err
+  end
   function job.before_save()
     local problem
     job.state.left_bytes, problem = self.left:sync()

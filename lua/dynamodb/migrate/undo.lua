@@ -75,15 +75,22 @@ local function record_of(self, offset, json)
   return record
 end
 
+--- What a line is that cannot be read, and that no crash has torn.
+local function damaged(self, at)
+  return files.failure(self.path, ("the line at %d is damaged"):format(at))
+end
+
 --- The records from an offset on. What is not whole ends the log: it is cut off there, since nothing that stands behind
 --- it was written either.
 ---@param from integer
 ---@param handle fun(record: dynamodb.UndoRecord): true?, dynamodb.Error?
+---@param sure integer?    up to there all lines were on the disk once: what is not whole is damaged since
 ---@return true?
 ---@return dynamodb.Error?
-function log_methods:read(from, handle)
+function log_methods:read(from, handle, sure)
   for at, json in self:lines(from) do
     local record = json and record_of(self, at, json)
+    if not record and sure and at < sure then return nil, damaged(self, at) end
     if not record then
       local ok, message = self.file:truncate(at)
       if not ok then return nil, files.failure(self.path, message) end
@@ -127,7 +134,7 @@ function log_methods:backwards(stop)
     if not line then return nil end
     local json = json_of(line.text)
     local record = json and record_of(self, line.at, json)
-    if not record then return nil, files.failure(self.path, ("the line at %d is damaged"):format(line.at)) end
+    if not record then return nil, damaged(self, line.at) end
     return record
   end
 end
