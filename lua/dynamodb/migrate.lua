@@ -157,6 +157,8 @@ end
 --- | `on_difference` | a function that is told of each: kind ("missing", "different", "extra"), key, source, target |
 --- | `directory` | the differences become an incremental export in it |
 ---
+--- The checkpoint is removed when all is compared: the next time it is compared anew.
+---
 --- Such an export, imported into the target, makes it equal to the source; its revert takes that back.
 ---@param options table           also where, names, values, segments, rcu, consistent, checkpoint, progress, stop,
 ---                               stall

@@ -7,6 +7,13 @@ describe("a grid", function()
     assert.equal("ä  b\nc  d\n", grid.rows { { "ä", "b" }, { "c", "d" } })
   end)
 
+  it("counts the columns of a terminal that characters take", function()
+    assert.equal("日本  b\nabcd  d\n", grid.rows { { "日本", "b" }, { "abcd", "d" } })
+    assert.equal("😀  b\ne\204\129   d\n", grid.rows { { "😀", "b" }, { "e\204\129", "d" } })
+    assert.equal("日...\n", grid.rows({ { "日本語" } }, 5))
+    assert.equal("日...\n", grid.rows({ { "日本語語" } }, 6))
+  end)
+
   it("cuts what is too long where a character ends", function()
     assert.equal("äöü...\n", grid.rows({ { "äöüßäöüß" } }, 6))
     assert.equal("äöüßäö\n", grid.rows({ { "äöüßäö" } }, 6))

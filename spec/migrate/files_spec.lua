@@ -240,6 +240,13 @@ describe("export and import", function()
     assert.equal("broken\n", process.read(err.report.errors))
   end)
 
+  it("have a file beside the checkpoint", function()
+    local file = path "a.json"
+    assert.has_error(function()
+      migrate.export { table = new_table(), file = file, checkpoint = file }
+    end, "export: checkpoint and file are the same file")
+  end)
+
   it("write over nothing", function()
     local file = path "mine"
     write(file, "mine")

@@ -119,8 +119,8 @@ describe("plain JSON", function()
   it("rounds no number", function()
     local text = '{"n":[-0.12345678901234567890123456789012345678,12345678901234567890123,1e+100,1.50],"pk":"a"}\n'
     local found = read_all("json", text .. '{"pk":"b","n":1e126}\n')
-    assert.equal('{"L":[{"N":"-0.12345678901234567890123456789012345678"},{"N":"12345678901234567890123"},{"N":"1E+100"},'
-      .. '{"N":"1.5"}]}', core.marshal_value(found[1].n):gsub("e", "E"))
+    assert.equal('{"L":[{"N":"-0.12345678901234567890123456789012345678"},{"N":"12345678901234567890123"},'
+      .. '{"N":"1E+100"},{"N":"1.5"}]}', core.marshal_value(found[1].n):gsub("e", "E"))
     assert.equal('{"pk":"b","n":1e126}\n', found[2].raw)
   end)
 end)

@@ -141,6 +141,13 @@ describe("a migration", function()
     assert.matches("give mark = .* or say idempotent = true", message)
   end)
 
+  it("refuses one file for its checkpoint and its undo log", function()
+    local path = migration.path()
+    assert.has_error(function()
+      run { table = people(1), checkpoint = path, undo = path }
+    end, "migrate: checkpoint and undo are the same file")
+  end)
+
   it("needs no mark for an idempotent map", function()
     local tbl = people(10)
     local function map(item)

@@ -247,9 +247,11 @@ describe("tables", function()
       assert.is_nil(none)
       assert.equal("stopped", err.report.stopped)
       options.stop = nil
-      local report = assert(migrate.diff(options))
-      assert.same({ 59, 1, 1, 1 },
-        { report.counts.equal, report.counts.different, report.counts.missing, report.counts.extra })
+      for _ = 1, 2 do -- the second one begins anew
+        local report = assert(migrate.diff(options))
+        assert.same({ 59, 1, 1, 1 },
+          { report.counts.equal, report.counts.different, report.counts.missing, report.counts.extra })
+      end
     end)
   end)
 

@@ -193,6 +193,7 @@ local function run(given)
       from = self.writer.state.began, to = job.runtime:time(),
     }
   end
+  if over and options.checkpoint then os.remove(options.checkpoint) end -- what was found is true of this moment alone
   local counts = job.state.counts
   return job:finish(over, err, {
     differences = self.differences, path = self.writer and self.writer.directory,

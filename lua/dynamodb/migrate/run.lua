@@ -60,6 +60,7 @@ local function check(options)
   end
   if options.dry_run then return end
   option_rules.need(options, "migrate", "checkpoint")
+  option_rules.need_two_files(options, "migrate", "checkpoint", "undo")
   if not options.mark and not options.idempotent then
     usage.raise("migrate: give mark = \"attribute\", which tells mapped items from others, or say idempotent = true: "
       .. "that mapping a mapped item again changes nothing")
