@@ -247,11 +247,10 @@ describe("tables", function()
       assert.is_nil(none)
       assert.equal("stopped", err.report.stopped)
       options.stop = nil
-      for _ = 1, 2 do -- the second one begins anew
-        local report = assert(migrate.diff(options))
-        assert.same({ 59, 1, 1, 1 },
-          { report.counts.equal, report.counts.different, report.counts.missing, report.counts.extra })
-      end
+      local report = assert(migrate.diff(options))
+      assert.same({ 59, 1, 1, 1 },
+        { report.counts.equal, report.counts.different, report.counts.missing, report.counts.extra })
+      assert.equal("", process.read(options.checkpoint)) -- the next time it begins anew
     end)
   end)
 
