@@ -506,8 +506,21 @@ update {"pk":"P%d","sk":%d}
     it("can be made anew", function()
       local tbl, checkpoint = people(5), migration.path()
       assert(run { table = tbl, checkpoint = checkpoint })
-      assert(migrate.revert { table = tbl, checkpoint = checkpoint })
+      local reverted = assert(migrate.revert { table = tbl, checkpoint = checkpoint })
+      assert.equal(checkpoint .. ".undo.reverted", reverted.undo)
+      assert.matches('"old"', process.read(reverted.undo), 1, true)
       assert.equal(5, assert(run { table = tbl, checkpoint = checkpoint }).counts.changed)
+    end)
+
+    it("keeps its log in place, and says so, when that cannot be put away", function()
+      local tbl, checkpoint = people(5), migration.path()
+      assert(run { table = tbl, checkpoint = checkpoint })
+      assert(os.execute(("mkdir %s.undo.reverted"):format(checkpoint)))
+      local none, err = migrate.revert { table = tbl, checkpoint = checkpoint }
+      os.remove(checkpoint .. ".undo.reverted")
+      assert.is_nil(none)
+      assert.same({ "FileError", 5 }, { err.cause.code, err.report.counts.reverted })
+      assert.equal(5, assert(migrate.revert { table = tbl, checkpoint = checkpoint }).counts.reverted)
     end)
 
     it("takes nothing back, and cuts nothing off, where its log is damaged", function()

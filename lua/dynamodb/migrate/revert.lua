@@ -134,14 +134,15 @@ end
 
 --- All of it is as before: the migration could begin anew, so its files must not say that it is done. The log is the
 --- last one: as long as it is there, all of this can be done again.
----@return true?
+---@return string? path    of the log from now on
 ---@return dynamodb.Error?
 local function put_away(options)
   for _, path in ipairs { options.migration, options.migration .. ".left", options.checkpoint, options.left } do
     os.remove(path)
   end
-  local ok, message = os.rename(options.undo, options.undo .. ".reverted")
-  if ok then return true end
+  local path = options.undo .. ".reverted"
+  local ok, message = os.rename(options.undo, path)
+  if ok then return path end
   return nil, files.failure(options.undo, (message:gsub("^.*: ", "")))
 end
 
@@ -185,8 +186,9 @@ local function run(given)
   log:close()
   self.left:close()
   if not ok then error(over, 0) end
-  if over and #job.left == 0 then over, problem = put_away(options) end
-  return job:finish(over, problem, { undo = options.undo })
+  local path = options.undo
+  if over and #job.left == 0 then path, problem = put_away(options) end
+  return job:finish(over, problem, { undo = path or options.undo })
 end
 
 return { run = run }
