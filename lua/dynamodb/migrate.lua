@@ -60,14 +60,16 @@ migrate.delete = mapper.DELETE
 ---@param options table
 ---@return dynamodb.JobReport? report    also estimate, undo (the file)
 ---@return dynamodb.Error?               code Incomplete; PitrRequired; FileError; CheckpointMismatch. The cause may be
----                                      MapFailed, InvalidItem, Unguarded, MarkRequired, KeyTaken, with the item's key
+---                                      MapFailed, InvalidItem, Unguarded, MarkRequired, KeyTaken, Contended, with the
+---                                      item's key
 function migrate.run(options)
   return require("dynamodb.migrate.run").run(options)
 end
 
 --- Takes a migration back: every item that is still as the migration wrote it becomes what it was. An item that was
 --- changed or deleted since stays as it is and is listed, in `report.left` and in the file `….revert.left`. When all of
---- it is taken back, the undo log is renamed to `….reverted` and the other files are removed. Versions go on.
+--- it is taken back, the undo log is renamed to `….reverted` and the other files are removed; until then the migration
+--- cannot be gone on with. Versions go on.
 ---@param options table    table, checkpoint (the migration's), undo (if it has another name), shard, guard, wcu,
 ---                        concurrency, progress, stop, stall
 ---@return dynamodb.JobReport?    counts: seen, reverted, changed, gone, failed

@@ -160,6 +160,18 @@ describe("jobs by the command", function()
       for _, item in pairs(migration.by_number(tbl)) do assert.equal(1, item.applied) end
     end)
 
+    it("does its work where all standard streams are closed, and fails to tell of it", function()
+      local tbl = people(1000)
+      local code = process.run {
+        "sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", process.lua, "bin/dynamodb", "migrate", split_of(tbl),
+        "--checkpoint", process.temporary(), "--wcu", "500", env = command.environment {
+          LUA_PATH = os.getenv "LUA_PATH", LUA_CPATH = os.getenv "LUA_CPATH",
+        },
+      }
+      assert.equal(1, code)
+      for _, item in pairs(migration.by_number(tbl)) do assert.equal(1, item.applied) end
+    end)
+
     it("is shared by processes", function()
       local tbl, checkpoint = people(40), process.temporary()
       local file, changed = split_of(tbl), 0
