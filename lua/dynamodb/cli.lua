@@ -79,7 +79,7 @@ local function with_place(raised, caller)
   return debug.traceback(raised, 2)
 end
 
---- Where a standard stream is closed, the next file or connection would get its place, and what is meant for the stream.
+--- Where a standard stream is closed, the next file or connection would get its place, and what is meant for it.
 ---@return file*[]    keep the places taken as long as they are open; nothing can be written to them
 local function fill_streams()
   local files = {}
