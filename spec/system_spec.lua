@@ -93,7 +93,7 @@ describe("system.interrupts", function()
     return process.start {
       process.lua, "-e", [[
         local system, posix = require "dynamodb.system", require "spec.support.posix"
-        local interrupts = system.interrupts()
+        local interrupts = system.interrupts "noticed "
         io.stdout:setvbuf "no"
         print "ready"
         local function wait() while not interrupts:raised() do posix.sleep(0.01) end end
@@ -115,13 +115,24 @@ describe("system.interrupts", function()
     end
   end)
 
-  it("leaves the second one to end the process", function()
-    local child = run "wait() print 'once' posix.sleep(60)"
+  it("leaves the second one to end the process, of whatever kind", function()
+    for first, second in pairs { [SIGTERM] = SIGTERM, [SIGINT] = SIGTERM } do
+      local child = run "wait() print 'once' posix.sleep(60)"
+      ready(child)
+      child:kill(first)
+      assert.is_truthy(process.await(10, function() return child:output():find "once" end))
+      child:kill(second)
+      assert.equal(128 + second, child:wait(10))
+    end
+  end)
+
+  it("writes its notice at once, while the program is busy", function()
+    local child = run "while true do posix.sleep(60) end"
     ready(child)
-    child:kill(SIGTERM)
-    assert.is_truthy(process.await(10, function() return child:output():find "once" end))
-    child:kill(SIGTERM)
-    assert.equal(128 + SIGTERM, child:wait(10))
+    child:kill(SIGINT)
+    assert.is_truthy(process.await(10, function() return process.read(child.stderr) == "noticed " end))
+    child:kill(SIGINT)
+    assert.equal(128 + SIGINT, child:wait(10))
   end)
 
   it("are taken by one at a time", function()

@@ -23,6 +23,7 @@ typedef struct Decoder {
   Options options;
   const ShapeText *shape; /* what the shapes in use belong to */
   int drop_nulls;         /* a member that is null is as good as absent: responses */
+  int exact;              /* numbers of plain JSON are N, which are not rounded */
   int depth;
   int metatables; /* stack indexes: the metatables that values get */
 } Decoder;
@@ -133,6 +134,7 @@ static int decode_plain_number (Decoder *d) {
   int64_t value;
   Decimal decimal;
   if (!scan_number(&d->scan, &text, &len, &whole)) return 0;
+  if (d->exact) return push_number(d, text, len);
   if (whole && short_integer(text, len, &value) && !(value == 0 && text[0] == '-')) {
     compat_pushinteger(d->L, value);
     return 1;
@@ -482,9 +484,9 @@ static int core_unmarshal_value (lua_State *L) {
   return decode_text(L, 1, &value_shape, &d);
 }
 
-/* core.json_decode(text) -> value | nil, message */
+/* core.json_decode(text, exact) -> value | nil, message */
 static int core_json_decode (lua_State *L) {
-  Decoder d = {0};
+  Decoder d = {.exact = lua_toboolean(L, 2)};
   return decode_text(L, 1, &plain_shape, &d);
 }
 

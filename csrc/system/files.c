@@ -111,13 +111,15 @@ static int system_mkdir (lua_State *L) {
 
 /* {== Interrupts == */
 
-/* system.interrupts() -> interrupts */
+/* system.interrupts(notice) -> interrupts */
 static int system_interrupts (lua_State *L) {
+  size_t len;
+  const char *notice = luaL_optlstring(L, 1, "", &len);
   Interrupts *i = lua_newuserdata(L, sizeof *i);
   i->open = 0;
   luaL_getmetatable(L, INTERRUPTS_T);
   lua_setmetatable(L, -2);
-  if (!interrupts_open(i)) return luaL_error(L, "interrupts are taken already in this process");
+  if (!interrupts_open(i, notice, len)) return luaL_error(L, "interrupts are taken already in this process");
   return 1;
 }
 

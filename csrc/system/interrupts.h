@@ -1,6 +1,7 @@
 /*
 ** SIGINT and SIGTERM as something that a program asks for at moments of its own. The second signal ends the process, as
-** it would have without this.
+** it would have without this. At the first one a notice can be written to standard error, since the program may be busy
+** for a while before it asks.
 */
 #ifndef DYNAMODB_INTERRUPTS_H
 #define DYNAMODB_INTERRUPTS_H
@@ -14,8 +15,8 @@ typedef struct Interrupts {
   int open;
 } Interrupts;
 
-int interrupts_open (Interrupts *i);  /* 0 when somebody has them already */
-const char *interrupts_raised (void); /* "SIGINT", "SIGTERM" or NULL */
+int interrupts_open (Interrupts *i, const char *notice, size_t len); /* 0 when somebody has them already */
+const char *interrupts_raised (void);                                /* "SIGINT", "SIGTERM" or NULL */
 void interrupts_close (Interrupts *i);
 
 #pragma GCC visibility pop

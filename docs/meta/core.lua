@@ -120,9 +120,10 @@ function core.json_encode(value) end
 
 --- The value of a plain JSON text; objects and arrays become tables, arrays keep the list mark.
 ---@param json string
+---@param exact? boolean    numbers are those that DynamoDB can have, none of them rounded: as `unmarshal` gives them
 ---@return any value
 ---@return string? message
-function core.json_decode(json) end
+function core.json_decode(json, exact) end
 
 ---@class dynamodb.Shape: userdata
 --- Where AttributeValues stand in a request or an answer.

@@ -176,12 +176,13 @@ function system.replace(path, bytes) end
 function system.mkdir(path) end
 
 ---@class dynamodb.Interrupts
---- SIGINT and SIGTERM as something that a program asks for. The second one of a kind ends the process.
+--- SIGINT and SIGTERM as something that a program asks for. The second one ends the process.
 local interrupts = {}
 
 --- Takes both signals from now on. Raises if somebody in this process has them already.
+---@param notice string?    is written to standard error at once when the first one comes; up to 200 bytes
 ---@return dynamodb.Interrupts
-function system.interrupts() end
+function system.interrupts(notice) end
 
 --- Which of them came last.
 ---@return "SIGINT"|"SIGTERM"|nil

@@ -79,12 +79,20 @@ local function with_place(raised, caller)
   return debug.traceback(raised, 2)
 end
 
+--- Where a standard stream is closed, the next file or connection would get its place, and what is meant for it.
+---@return file*[]    keep the places taken as long as they are open; nothing can be written to them
+local function fill_streams()
+  local files = {}
+  for i = 1, 3 do files[i] = io.open("/dev/null", "rb") end
+  return files
+end
+
 --- Runs a command.
 ---@param words string[]    the command line
 ---@return integer code     for `os.exit`
 function cli.main(words)
   local caller = debug.getinfo(2, "S").short_src
-  local session
+  local files, session = fill_streams(), nil
   local ok, result = xpcall(function()
     local parser, commands = new_parser()
     local arguments = parser:parse(words)
@@ -94,6 +102,7 @@ function cli.main(words)
   local code, message = result, nil
   if not ok then code, message = explain(result, caller) end
   if session then session:close() end
+  for _, file in ipairs(files) do file:close() end
   if not io.stdout:flush() and not message then code, message = exit.FAILURE, "the output cannot be written" end
   if message then exit.tell(message) end
   return code

@@ -4,7 +4,9 @@
 --- All of these are jobs. A job with a `checkpoint` that is stopped, fails or is killed goes on where it was when it is
 --- called again with the same options. Each gives a report when all of it is done, else nil and an error with the code
 --- Incomplete, with `report` and, if a failure ended it, `cause`. What may pass (throttling, lost connections) is
---- waited for. Where they have these options, they mean the same:
+--- waited for. A checkpoint belongs to the tables as they are (one that is made anew, or that has the same name
+--- elsewhere, is another one), to what is read of them and to the files; another job's is refused, with the code
+--- CheckpointMismatch. What a map does is not known to it. Where they have these options, they mean the same:
 ---
 --- | option | meaning |
 --- | --- | --- |
@@ -58,14 +60,16 @@ migrate.delete = mapper.DELETE
 ---@param options table
 ---@return dynamodb.JobReport? report    also estimate, undo (the file)
 ---@return dynamodb.Error?               code Incomplete; PitrRequired; FileError; CheckpointMismatch. The cause may be
----                                      MapFailed, InvalidItem, Unguarded, MarkRequired, KeyTaken, with the item's key
+---                                      MapFailed, InvalidItem, Unguarded, MarkRequired, KeyTaken, Contended, with the
+---                                      item's key
 function migrate.run(options)
   return require("dynamodb.migrate.run").run(options)
 end
 
 --- Takes a migration back: every item that is still as the migration wrote it becomes what it was. An item that was
 --- changed or deleted since stays as it is and is listed, in `report.left` and in the file `….revert.left`. When all of
---- it is taken back, the undo log is renamed to `….reverted` and the other files are removed. Versions go on.
+--- it is taken back, the undo log is renamed to `….reverted` and the other files are removed; until then the migration
+--- cannot be gone on with. Versions go on.
 ---@param options table    table, checkpoint (the migration's), undo (if it has another name), shard, guard, wcu,
 ---                        concurrency, progress, stop, stall
 ---@return dynamodb.JobReport?    counts: seen, reverted, changed, gone, failed
@@ -154,6 +158,8 @@ end
 --- | `extra` | false: not what only the target has (with map or where, that is never looked for) |
 --- | `on_difference` | a function that is told of each: kind ("missing", "different", "extra"), key, source, target |
 --- | `directory` | the differences become an incremental export in it |
+---
+--- The checkpoint is removed when all is compared: the next time it is compared anew.
 ---
 --- Such an export, imported into the target, makes it equal to the source; its revert takes that back.
 ---@param options table           also where, names, values, segments, rcu, consistent, checkpoint, progress, stop,

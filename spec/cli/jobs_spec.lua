@@ -2,10 +2,12 @@
 local command = require "spec.support.command"
 local core = require "dynamodb.core"
 local engine = require "spec.support.engine"
+local fault_proxy = require "spec.support.fault_proxy"
 local migration = require "spec.support.migration"
 local process = require "spec.support.process"
+local server = require "spec.support.server"
 
-local SIGTERM = 15
+local SIGINT, SIGTERM = 2, 15
 
 -- As `migration.split`.
 local SPLIT = [[
@@ -141,6 +143,35 @@ describe("jobs by the command", function()
       for _, item in pairs(migration.by_number(tbl)) do assert.equal(1, item.applied) end
     end)
 
+    it("ends at once at the second Ctrl-C, while a request hangs, and goes on", function()
+      local tbl, checkpoint = people(30), process.temporary()
+      local file = split_of(tbl)
+      local proxy = fault_proxy.start { faults = { delay = 1 }, delay = { 60, 60 }, only = { "UpdateItem" } }
+      local child = command.start { "migrate", file, "--checkpoint", checkpoint, "--endpoint-url", proxy.endpoint }
+      assert(process.await(30, function() return (proxy:counts().delay or 0) > 0 end))
+      local ended = process.await(4, function() -- sooner than any request is given up
+        child:kill(SIGINT)
+        return not child:alive()
+      end)
+      proxy:stop()
+      assert.is_truthy(ended)
+      assert.equal(130, child.code)
+      assert.equal(30, report(0, { "migrate", file, "--checkpoint", checkpoint }).counts.changed)
+      for _, item in pairs(migration.by_number(tbl)) do assert.equal(1, item.applied) end
+    end)
+
+    it("does its work where all standard streams are closed, and fails to tell of it", function()
+      local tbl = people(1000)
+      local code = process.run {
+        "sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", process.lua, "bin/dynamodb", "migrate", split_of(tbl),
+        "--checkpoint", process.temporary(), "--wcu", "500", env = command.environment {
+          LUA_PATH = os.getenv "LUA_PATH", LUA_CPATH = os.getenv "LUA_CPATH",
+        },
+      }
+      assert.equal(1, code)
+      for _, item in pairs(migration.by_number(tbl)) do assert.equal(1, item.applied) end
+    end)
+
     it("is shared by processes", function()
       local tbl, checkpoint = people(40), process.temporary()
       local file, changed = split_of(tbl), 0
@@ -149,6 +180,24 @@ describe("jobs by the command", function()
         changed = changed + (told.counts.changed or 0)
       end
       assert.equal(40, changed)
+    end)
+
+    it("does nothing to a table that cannot be restored, if that is asked for", function()
+      local path = process.temporary()
+      local describe = server.response '{"Table":{"TableName":"t","TableStatus":"ACTIVE","KeySchema":[{\z
+        "AttributeName":"pk","KeyType":"HASH"}],"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}]}}'
+      local disabled = server.response '{"ContinuousBackupsDescription":{"ContinuousBackupsStatus":"ENABLED",\z
+        "PointInTimeRecoveryDescription":{"PointInTimeRecoveryStatus":"DISABLED"}}}'
+      local s = server.start { { { "read" }, { "send", describe }, { "read" }, { "send", disabled }, { "drain" } } }
+      local code, _, errors = command.run { "migrate", command.file(SPLIT:format 'table = "t",'), "--checkpoint", path,
+        "--require-pitr", "--endpoint-url", "http://127.0.0.1:" .. s.port }
+      local requests = s:requests()
+      s:stop()
+      assert.equal(1, code)
+      assert.matches("PitrRequired: t has no point-in-time recovery", errors, 1, true)
+      assert.equal(2, #requests)
+      assert.matches("DescribeContinuousBackups", requests[2].head, 1, true)
+      assert.equal("", process.read(path))
     end)
 
     it("does nothing to a table of which it does not know that it can be restored", function()

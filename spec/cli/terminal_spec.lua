@@ -56,6 +56,7 @@ describe("the command at a terminal", function()
       tty:press "C-c"
     end)
     assert.equal(130, code)
+    assert.matches("dynamodb: it ends where it can go on; Ctrl-C again ends it at once\n", screen, 1, true)
     assert.matches("\nmigrate +stopped\nseen +%d+\n", screen)
     assert.matches("dynamodb: the same command goes on from there\n", screen, 1, true)
     code, screen = run(words)

@@ -111,13 +111,24 @@ describe("export and import", function()
     }
     assert.is_nil(none)
     assert.same({ "Incomplete", file .. ".errors" }, { err.code, err.report.errors })
-    assert.same({ 1, 3 }, { err.report.counts.written - err.report.counts.failed + 1, err.report.counts.failed })
+    assert.same({ seen = 4, written = 1, failed = 3 }, err.report.counts)
     assert.equal(3, #told)
     local text = process.read(file .. ".errors")
     assert.matches('{"Item":{"pk":{"S":"b"}\n', text, 1, true)
     write(file .. ".mended", (text:gsub('"b"}\n', '"b"}}}\n'):gsub('{"N":"1"}', '{"S":"1"}'):gsub('"x"', '"pk"')))
     assert(migrate.import { table = target, file = file .. ".mended" })
     for _, pk in ipairs { "a", "b", "1", "c" } do assert.is_table(target:get { pk = pk }) end
+  end)
+
+  it("are not taken for all of the items when they are told again", function()
+    local file, target = path "a.json", new_table()
+    write(file, '{"pk":{"S":"a"}}\n{"pk":{"N":"1"}}\n')
+    for _ = 1, 2 do
+      local none, err = migrate.import { table = target, file = file, checkpoint = file .. "-checkpoint" }
+      assert.is_nil(none)
+      assert.same({ false, file .. ".errors" }, { err.report.done, err.report.errors })
+      assert.matches("not all of them could be done", err.message, 1, true)
+    end
   end)
 
   it("keep the header of a CSV in the file of its broken lines", function()
@@ -227,6 +238,13 @@ describe("export and import", function()
     local none, err = crash(migrate.import, { table = target, file = file, checkpoint = path "checkpoint" })
     assert.is_nil(none)
     assert.equal("broken\n", process.read(err.report.errors))
+  end)
+
+  it("have a file beside the checkpoint", function()
+    local file = path "a.json"
+    assert.has_error(function()
+      migrate.export { table = new_table(), file = file, checkpoint = file }
+    end, "export: checkpoint and file are the same file")
   end)
 
   it("write over nothing", function()

@@ -115,6 +115,14 @@ describe("plain JSON", function()
     assert.equal("a", found[1].pk)
     assert.same({ "[1]\n", "3\n", "null\n" }, { found[2].raw, found[3].raw, found[4].raw })
   end)
+
+  it("rounds no number", function()
+    local text = '{"n":[-0.12345678901234567890123456789012345678,12345678901234567890123,1e+100,1.50],"pk":"a"}\n'
+    local found = read_all("json", text .. '{"pk":"b","n":1e126}\n')
+    assert.equal('{"L":[{"N":"-0.12345678901234567890123456789012345678"},{"N":"12345678901234567890123"},'
+      .. '{"N":"1E+100"},{"N":"1.5"}]}', core.marshal_value(found[1].n):gsub("e", "E"))
+    assert.equal('{"pk":"b","n":1e126}\n', found[2].raw)
+  end)
 end)
 
 describe("CSV", function()
@@ -122,6 +130,15 @@ describe("CSV", function()
     local found = read_all("csv", '\239\187\191pk,n:N,"a ""b"""\r\nx,1,\r\n"y\r\nz",,""\r\n')
     assert.same({ pk = "x", n = 1 }, found[1])
     assert.same({ pk = "y\r\nz", ['a "b"'] = "" }, found[2])
+  end)
+
+  it("ends at a quote behind which the file would be one cell", function()
+    local line = ("x"):rep(2 ^ 20) .. "\n"
+    local file = assert(input.open(write_file('pk:S,n:N\n"a,1\n' .. line:rep(17))))
+    local none, err = assert(FORMATS.csv.reader(file)).read()
+    assert.is_nil(none)
+    assert.equal("DamagedFile", err.code)
+    file:close()
   end)
 
   it("tells what is broken with all of its lines", function()

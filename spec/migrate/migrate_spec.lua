@@ -141,6 +141,13 @@ describe("a migration", function()
     assert.matches("give mark = .* or say idempotent = true", message)
   end)
 
+  it("refuses one file for its checkpoint and its undo log", function()
+    local path = migration.path()
+    assert.has_error(function()
+      run { table = people(1), checkpoint = path, undo = path }
+    end, "migrate: checkpoint and undo are the same file")
+  end)
+
   it("needs no mark for an idempotent map", function()
     local tbl = people(10)
     local function map(item)
@@ -215,6 +222,15 @@ describe("a migration", function()
     assert.matches("has changed the item and returned nothing", err.cause.message, 1, true)
   end)
 
+  it("names the item for which there is no name or no guard", function()
+    local none, err = run { table = people(1), map = function(item) item[""] = 1 return item end }
+    assert.is_nil(none)
+    assert.equal('InvalidItem: item {"pk":"P1","sk":1}: an attribute\'s name cannot be empty', tostring(err.cause))
+    none, err = run { table = people(1), guard = function() error "no idea" end }
+    assert.is_nil(none)
+    assert.matches('Unguarded: item {"pk":"P1","sk":1}: guard: .*no idea', tostring(err.cause))
+  end)
+
   it("stops between two items and goes on there", function()
     local tbl = people(600)
     local calls = 0
@@ -261,9 +277,18 @@ update {"pk":"P%d","sk":%d}
 + applied: 1
 + first: "First%d"
 + last: "Last%d"
-- name: "First%d Last%d"]]):format(i % 50, i, i, i, i, i), (tostring(sample):gsub('{"sk":(%d+),"pk":("P%d+")}',
-      '{"pk":%2,"sk":%1}')))
+- name: "First%d Last%d"]]):format(i % 50, i, i, i, i, i), tostring(sample))
     for number, item in pairs(migration.by_number(tbl)) do assert.is_true(equal.same(before[number], item)) end
+  end)
+
+  it("shows the inside of values in order", function()
+    local tbl = people(1)
+    local report = assert(migrate { table = tbl, dry_run = true, idempotent = true, map = function(item)
+      item.address = { zip = "1", city = "b", street = { "s" }, area = dynamodb.set { "y", "x" } }
+      return item
+    end })
+    assert.matches('+ address: {"area":["x","y"],"city":"b","street":["s"],"zip":"1"}', tostring(report.samples[1]),
+      1, true)
   end)
 
   it("has its cost told without being run", function()
@@ -313,7 +338,7 @@ update {"pk":"P%d","sk":%d}
     assert.same({ 3, 0 }, { assert(plain:get(key_of(3))).v, assert(plain:get(key_of(3))).applied })
   end)
 
-  it("only begins with point-in-time recovery, if that is asked for", function()
+  it("does not begin if nobody knows whether there is point-in-time recovery, and that is asked for", function()
     local tbl = people(3)
     local none, err = run { table = tbl, require_pitr = true }
     assert.is_nil(none)
@@ -481,7 +506,60 @@ update {"pk":"P%d","sk":%d}
     it("can be made anew", function()
       local tbl, checkpoint = people(5), migration.path()
       assert(run { table = tbl, checkpoint = checkpoint })
-      assert(migrate.revert { table = tbl, checkpoint = checkpoint })
+      local reverted = assert(migrate.revert { table = tbl, checkpoint = checkpoint })
+      assert.equal(checkpoint .. ".undo.reverted", reverted.undo)
+      assert.matches('"old"', process.read(reverted.undo), 1, true)
+      assert.equal(5, assert(run { table = tbl, checkpoint = checkpoint }).counts.changed)
+    end)
+
+    it("keeps its log in place, and says so, when that cannot be put away", function()
+      local tbl, checkpoint = people(5), migration.path()
+      assert(run { table = tbl, checkpoint = checkpoint })
+      assert(os.execute(("mkdir %s.undo.reverted"):format(checkpoint)))
+      local none, err = migrate.revert { table = tbl, checkpoint = checkpoint }
+      os.remove(checkpoint .. ".undo.reverted")
+      assert.is_nil(none)
+      assert.same({ "FileError", 5 }, { err.cause.code, err.report.counts.reverted })
+      assert.equal(5, assert(migrate.revert { table = tbl, checkpoint = checkpoint }).counts.reverted)
+    end)
+
+    it("takes nothing back, and cuts nothing off, where its log is damaged", function()
+      local tbl, checkpoint = people(20), migration.path()
+      assert(run { table = tbl, checkpoint = checkpoint })
+      local path = checkpoint .. ".undo"
+      local text = process.read(path)
+      local file = assert(io.open(path, "r+b"))
+      file:seek("set", math.floor(#text / 2))
+      file:write "X"
+      file:close()
+      for _ = 1, 2 do
+        local none, err = migrate.revert { table = tbl, checkpoint = checkpoint }
+        assert.is_nil(none)
+        assert.matches("the line at %d+ is damaged", err.message)
+        assert.equal(#text, #process.read(path))
+      end
+      file = assert(io.open(path, "wb"))
+      file:write((text:sub(1, -2):gsub("[^\n]*$", "")))
+      file:close()
+      local none, err = migrate.revert { table = tbl, checkpoint = checkpoint }
+      assert.is_nil(none)
+      assert.matches("it is shorter than the migration's checkpoint says", err.message, 1, true)
+      for _, item in pairs(migration.by_number(tbl)) do assert.equal(1, item.applied) end
+    end)
+
+    it("cannot be gone on with once a part of it is taken back", function()
+      local tbl, checkpoint = people(5), migration.path()
+      assert(run { table = tbl, checkpoint = checkpoint })
+      local told
+      local options = { table = tbl, checkpoint = checkpoint, wcu = 0.5 } -- one item at a time
+      function options.progress() told = true end
+      function options.stop() return told end
+      assert.is_nil(migrate.revert(options))
+      local none, err = run { table = tbl, checkpoint = checkpoint }
+      assert.is_nil(none)
+      assert.matches(".revert: the migration was taken back, in parts at least", err.message, 1, true)
+      options.stop = nil
+      assert(migrate.revert(options))
       assert.equal(5, assert(run { table = tbl, checkpoint = checkpoint }).counts.changed)
     end)
 

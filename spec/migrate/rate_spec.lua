@@ -32,6 +32,10 @@ describe("the rate of writing", function()
     between(500, 560, write(rate, 10)) -- the bucket begins with one second's worth
   end)
 
+  it("stays below a cap of less than one unit a second", function()
+    between(9, 12, write(rates.new(0.5, 0), 20))
+  end)
+
   it("is settled by what was consumed", function()
     local rate = rates.new(100, 0)
     local stop, count = 10, 0

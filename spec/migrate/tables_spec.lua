@@ -1,4 +1,5 @@
 -- Tables copied, compared, emptied and swept.
+local core = require "dynamodb.core"
 local dynamodb = require "dynamodb"
 local engine = require "spec.support.engine"
 local migrate = require "dynamodb.migrate"
@@ -169,6 +170,25 @@ describe("tables", function()
       assert.is_true(same(source, target))
     end)
 
+    it("are warned of when the stream is about to forget how they began", function()
+      local source, target = streaming(20), people(0)
+      local options = {
+        source = source, target = target, live = true, checkpoint = migration.path(), stop = stopping(5),
+      }
+      assert.is_nil(migrate.copy(options))
+      local state = core.json_decode(process.read(options.checkpoint))
+      state.state.stream.began = state.state.stream.began - 21 * 3600
+      local file = assert(io.open(options.checkpoint, "wb"))
+      file:write(core.json_encode(state))
+      file:close()
+      local warnings = {}
+      options.stop = nil
+      function options.warn(text) warnings[#warnings + 1] = text end
+      assert(migrate.copy(options))
+      assert.equal(1, #warnings)
+      assert.matches("the scan has taken 20 hours, and the stream forgets after 24", warnings[1], 1, true)
+    end)
+
     it("follow until they are stopped", function()
       local source, target = streaming(20), people(0)
       local quiet = 0
@@ -250,6 +270,7 @@ describe("tables", function()
       local report = assert(migrate.diff(options))
       assert.same({ 59, 1, 1, 1 },
         { report.counts.equal, report.counts.different, report.counts.missing, report.counts.extra })
+      assert.equal("", process.read(options.checkpoint)) -- the next time it begins anew
     end)
   end)
 

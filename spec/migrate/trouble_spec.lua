@@ -159,7 +159,7 @@ describe("a migration in trouble", function()
       local none, err = migrate { table = second, map = migration.split, mark = "split", checkpoint = checkpoint }
       assert.is_nil(none)
       assert.equal("CheckpointMismatch", err.code)
-      assert.matches("its table is " .. first.name, err.message, 1, true)
+      assert.matches("its table is " .. migration.identity(first), err.message, 1, true)
       none, err = migrate { table = first, map = migration.split, mark = "other", checkpoint = checkpoint }
       assert.is_nil(none)
       assert.equal("CheckpointMismatch", err.code)
@@ -173,7 +173,7 @@ describe("a migration in trouble", function()
 
     it("does not begin while another process is at it", function()
       local tbl, checkpoint = people(2), migration.path()
-      local log = assert(undo.open(checkpoint .. ".undo", tbl))
+      local log = assert(undo.open(checkpoint .. ".undo", migration.identity(tbl)))
       local none, err = migrate { table = tbl, map = migration.split, mark = "split", checkpoint = checkpoint }
       assert.is_nil(none)
       assert.matches("another process has it", err.cause.message, 1, true)
@@ -207,7 +207,7 @@ describe("a migration in trouble", function()
     -- A table and the files of a migration that has written the intents for all of its items, and nothing else.
     local function interrupted(count, mark)
       local tbl, checkpoint = people(count), migration.path()
-      local log, steps = assert(undo.open(checkpoint .. ".undo", tbl)), {}
+      local log, steps = assert(undo.open(checkpoint .. ".undo", migration.identity(tbl))), {}
       for i = 1, count do
         local old = assert(tbl:get(key_of(i)))
         local new = {}
@@ -275,9 +275,26 @@ describe("a migration in trouble", function()
       assert.equal("Eve Jones", assert(tbl:get(key_of(2))).name)
     end)
 
+    it("is taken back in parts, without what was never written", function()
+      local tbl, checkpoint, steps = interrupted(2)
+      assert(tbl:put(steps[2].to))
+      local log = assert(undo.open(checkpoint .. ".undo", migration.identity(tbl)))
+      assert(log:write({}, { steps[1].offset }))
+      log:close()
+      local told
+      local options = { table = tbl, checkpoint = checkpoint, wcu = 0.5 } -- one item at a time
+      function options.progress() told = true end
+      function options.stop() return told end
+      local none, err = migrate.revert(options)
+      assert.is_nil(none)
+      assert.equal("stopped", err.report.stopped)
+      options.stop = nil
+      assert.same({ seen = 1, reverted = 1 }, assert(migrate.revert(options)).counts)
+    end)
+
     it("finishes a re-keying that was under way", function()
       local tbl, checkpoint = people(2), migration.path()
-      local log, steps = assert(undo.open(checkpoint .. ".undo", tbl)), {}
+      local log, steps = assert(undo.open(checkpoint .. ".undo", migration.identity(tbl))), {}
       for i = 1, 2 do
         local old = assert(tbl:get(key_of(i)))
         steps[i] = migration.step(key_of(i), old, { pk = "PERSON#" .. i, sk = i, applied = 1, moved = true })

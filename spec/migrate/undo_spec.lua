@@ -4,7 +4,7 @@ local migration = require "spec.support.migration"
 local process = require "spec.support.process"
 local undo = require "dynamodb.migrate.undo"
 
-local TABLE = { name = "people" }
+local TABLE = "people, id 1"
 
 local function step(i, size)
   local key = { pk = "P" .. i }
@@ -130,10 +130,10 @@ describe("the undo log", function()
   end)
 
   it("is refused for another table, and if it is another file", function()
-    local none, err = again { name = "orders" }
+    local none, err = again "people, id 2"
     assert.is_nil(none)
     assert.equal("CheckpointMismatch", err.code)
-    assert.matches("its table is people, not orders", err.message)
+    assert.matches("its table is people, id 1, not people, id 2", err.message)
     for _, text in ipairs { "pk,sk\n1,2\n", "one line", "0\n" } do
       local foreign = migration.path()
       append(foreign, text)

@@ -457,8 +457,8 @@ local function decide(request)
   return nil, random
 end
 
-local function delayed(random)
-  if random() >= (settings.faults.delay or 0) then return end
+local function delayed(request, random)
+  if random() >= (settings.faults.delay or 0) or not is_concerned(request.operation) then return end
   count "delay"
   sleep(settings.delay[1] + random() * (settings.delay[2] - settings.delay[1]))
 end
@@ -501,7 +501,7 @@ local function serve_one(client)
   local chosen, random = decide(request)
   -- The service knows the token of what it has done, and repeats its answer.
   if chosen == "conflict" and applied[body:match '"ClientRequestToken":"([^"]*)"' or ""] then chosen = nil end
-  delayed(random)
+  delayed(request, random)
   if not chosen then return relay(client, forward(client, head, body)) end
   count(chosen)
   count "faults"

@@ -3,6 +3,7 @@
 local core = require "dynamodb.core"
 local dynamodb = require "dynamodb"
 local engine = require "spec.support.engine"
+local identity = require "dynamodb.migrate.identity"
 local process = require "spec.support.process"
 
 local migration = {}
@@ -64,6 +65,13 @@ end
 ---@return dynamodb.Step
 function migration.step(key, from, to)
   return { key = key, from = from, to = to, from_json = from and core.marshal(from), to_json = to and core.marshal(to) }
+end
+
+--- What the files of a table's jobs are bound to.
+---@param tbl dynamodb.Table
+---@return string
+function migration.identity(tbl)
+  return assert(identity.of_table({ wait_after = function() return false end }, tbl))
 end
 
 --- A name for the files of one job, which no other spec has.

@@ -2,9 +2,12 @@
 --- each. A cell that is empty and not quoted is an attribute that is not there. Lists and maps are DynamoDB JSON, sets
 --- are JSON arrays, binaries base64.
 local core = require "dynamodb.core"
+local files = require "dynamodb.migrate.files"
 local ordered = require "dynamodb.formats.ordered"
 
 local format = { extension = "csv" }
+
+local LONGEST = 2 ^ 24 -- bytes of a record: an item of 400 KB, whose text may be several times as long
 
 local TYPES = { S = true, N = true, B = true, BOOL = true, NULL = true, SS = true, NS = true, BS = true, L = true,
   M = true }
@@ -105,6 +108,26 @@ end
 
 -- --------------------------------------------------------------------------------------------------- reading ----
 
+--- The line with those behind it, as far as the next quote.
+---@param input dynamodb.FileInput
+---@param line string
+---@return string? longer
+---@return dynamodb.Error|string|nil problem
+---@return string? raw
+local function up_to_quote(input, line)
+  local parts, length = { line }, #line
+  repeat
+    local more, err = input:line()
+    if err then return nil, err end
+    if not more then return nil, "a quoted cell does not end", table.concat(parts, "\n") .. "\n" end
+    parts[#parts + 1], length = more, length + #more + 1
+    if length > LONGEST then
+      return nil, files.failure(input.path, "a quoted cell is too long to be an attribute", "DamagedFile")
+    end
+  until more:find('"', 1, true)
+  return table.concat(parts, "\n")
+end
+
 --- The cells of a record that begins with `line`; quoted ones may go over several lines.
 ---@param input dynamodb.FileInput
 ---@param line string
@@ -120,12 +143,10 @@ local function read_cells(input, line)
       local close = line:match('^[^"]*()"', from)
       while true do
         while not close do
-          local more, err = input:line()
-          if err then return nil, err, line end
-          if not more then return nil, "a quoted cell does not end", line .. "\n" end
-          local searched = #line + 1
-          line = line .. "\n" .. more
-          close = line:find('"', searched, true)
+          local longer, problem, raw = up_to_quote(input, line)
+          if not longer then return nil, problem, raw end
+          close = longer:find('"', #line + 1, true)
+          line = longer
         end
         if line:sub(close + 1, close + 1) ~= '"' then break end
         close = line:find('"', close + 2, true)

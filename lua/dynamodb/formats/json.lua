@@ -19,7 +19,7 @@ function format.reader(input)
       local line, err
       repeat line, err = input:line() until err or not line or line:find "%S"
       if not line then return nil, err end
-      local item, message = core.json_decode(line)
+      local item, message = core.json_decode(line, true)
       if type(item) ~= "table" or getmetatable(item) == core.list_mt or next(item) == nil then
         return nil, message or "a line must be an object with members", line .. "\n"
       end

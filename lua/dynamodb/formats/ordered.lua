@@ -64,4 +64,11 @@ function ordered.plain(item)
   return write_plain(item)
 end
 
+--- A value, as it was read, in plain JSON.
+---@param value any
+---@return string
+function ordered.plain_value(value)
+  return ordered.plain({ v = value }):sub(6, -2) -- {"v":…}
+end
+
 return ordered

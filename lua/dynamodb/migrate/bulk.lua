@@ -23,9 +23,11 @@ local function cause_of(err)
 end
 
 --- What of a chunk's report ends the job; what was refused was told already.
-local function finish(job, tbl, report, err)
+---@param counted string?    the name under which it is counted what was done
+local function finish(job, tbl, report, err, counted)
   report = report or err.report
   if not report then return nil, err end -- the table's keys could not be read
+  if counted then job:count(counted, report.done + report.superseded) end
   job.written = job.written + (report.capacity[tbl.name] or 0)
   local cause = err and cause_of(err)
   return not cause, cause
@@ -47,11 +49,12 @@ end
 ---@param tbl dynamodb.Table
 ---@param pull fun(): table?
 ---@param on_failed fun(failure: table)
+---@param counted string    the name under which it is counted what was done
 ---@return true?
 ---@return dynamodb.Error?
-function bulk.put(job, tbl, pull, on_failed)
+function bulk.put(job, tbl, pull, on_failed, counted)
   local report, err = tbl:put_all(pull, options_for(job, on_failed))
-  return finish(job, tbl, report, err)
+  return finish(job, tbl, report, err, counted)
 end
 
 --- Deletes the items of the keys that `pull` gives.
@@ -59,11 +62,12 @@ end
 ---@param tbl dynamodb.Table
 ---@param pull fun(): table?
 ---@param on_failed fun(failure: table)
+---@param counted string
 ---@return true?
 ---@return dynamodb.Error?
-function bulk.delete(job, tbl, pull, on_failed)
+function bulk.delete(job, tbl, pull, on_failed, counted)
   local report, err = tbl:delete_all(pull, options_for(job, on_failed))
-  return finish(job, tbl, report, err)
+  return finish(job, tbl, report, err, counted)
 end
 
 --- Reads the items of keys; what may pass is waited for.

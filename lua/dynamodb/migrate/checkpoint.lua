@@ -43,6 +43,7 @@ function checkpoint.load(self)
   if not part then return content.state end
   local was, is = content.identity[part], self.identity[part]
   if part == "kind" then was, is = content.kind, self.kind end
+  if was == nil then was = "none" elseif is == nil then is = "none" end
   return nil, files.failure(self.path,
     ("the checkpoint is another job's: its %s is %s, not %s"):format(part, tostring(was), tostring(is)),
     "CheckpointMismatch")

@@ -166,7 +166,7 @@ end
 local function run(given)
   local options = check(given)
   local job, err = jobs.new("diff", options.source.client, options, {
-    source = options.source.name, target = options.target.name, directory = options.directory,
+    source = options.source, target = options.target, directory = options.directory,
   })
   if not job then return nil, err end
   local self = { job = job, options = options, differences = {} }
@@ -193,6 +193,7 @@ local function run(given)
       from = self.writer.state.began, to = job.runtime:time(),
     }
   end
+  if over and options.checkpoint then os.remove(options.checkpoint) end -- what was found is true of this moment alone
   local counts = job.state.counts
   return job:finish(over, err, {
     differences = self.differences, path = self.writer and self.writer.directory,

@@ -1,12 +1,12 @@
 --- Items of one table into another one: of this account or another, with a map between them; live, with what is written
 --- meanwhile.
 local bulk = require "dynamodb.migrate.bulk"
-local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
 local images = require "dynamodb.migrate.images"
 local jobs = require "dynamodb.migrate.job"
 local mapper = require "dynamodb.migrate.mapper"
 local option_rules = require "dynamodb.migrate.options"
+local ordered = require "dynamodb.formats.ordered"
 local scans = require "dynamodb.migrate.scan"
 local tails = require "dynamodb.migrate.tail"
 local usage = require "dynamodb.usage"
@@ -33,7 +33,7 @@ local function fail(self, item, code, message)
   local entry = { key = key, why = "failed", code = code, message = message }
   if self.options.on_error ~= "skip" then
     return nil, errors.new {
-      code = code, message = ("item %s: %s"):format(core.json_encode(key), message), retryable = false,
+      code = code, message = ("item %s: %s"):format(ordered.plain(key), message), retryable = false,
     }
   end
   self.job:count "failed"
@@ -80,11 +80,7 @@ end
 local function copy_chunk(self, pull)
   local job = self.job
   local next_item, problem = mapped(self, pull)
-  local ok, err = bulk.put(job, self.target, function()
-    local item = next_item()
-    if item then job:count "copied" end
-    return item
-  end, listener(self))
+  local ok, err = bulk.put(job, self.target, next_item, listener(self), "copied")
   if problem() or not ok then return nil, problem() or err end
   ok, err = flush(self)
   if not ok or not self.tail then return ok, err end
@@ -222,7 +218,7 @@ end
 local function run(given)
   local options = check(given)
   local job, err = jobs.new("copy", options.source.client, options, {
-    source = options.source.name, target = options.target.name, live = options.live,
+    source = options.source, target = options.target, live = options.live,
     shard = options.shard and table.concat(options.shard, "/"),
   })
   if not job then return nil, err end

@@ -108,6 +108,7 @@ local function check(given)
   local options = option_rules.check(given, KNOWN, "export")
   option_rules.need(options, "export", "table")
   option_rules.check_values(options.table, "export")
+  option_rules.need_two_files(options, "export", "checkpoint", "file")
   if (options.file == nil) == (options.directory == nil) then
     usage.raise("export: give either file, or directory for the layout of an export to S3")
   end
@@ -128,7 +129,7 @@ local function run(given)
   local options = check(given)
   local target = options.table
   local job, err = jobs.new("export", target.client, options, {
-    table = target.name, to = options.file or options.directory, format = options.format,
+    table = target, to = options.file or options.directory, format = options.format, gzip = options.gzip,
   })
   if not job then return nil, err end
   local plain

@@ -78,7 +78,9 @@ end
 function guard.condition(rules, from, to, changes)
   local own, keys = rules.guard, rules.keys
   if own and input.callable(own) then
-    return { e.exists(keys.partition), (own(from, to)) }
+    local ok, condition = pcall(own, from, to)
+    if not ok then return nil, "guard: " .. tostring(condition) end
+    return { e.exists(keys.partition), condition }
   elseif own then
     local names = {}
     for _, name in ipairs(own) do names[name] = true end

@@ -1,5 +1,6 @@
 --- Items from a file, or from an export to S3, into a table.
 local bulk = require "dynamodb.migrate.bulk"
+local files = require "dynamodb.migrate.files"
 local jobs = require "dynamodb.migrate.job"
 local mapper = require "dynamodb.migrate.mapper"
 local option_rules = require "dynamodb.migrate.options"
@@ -23,7 +24,6 @@ local function put_items(job, tbl, pull, list)
       local item, code, message, raw = entry.item, "BrokenLine", entry.message, entry.raw
       if item then item, code, message = mapper.copy(job.options.map, item) end
       if item then
-        job:count "written"
         list.raw[item] = raw
         return item
       end
@@ -35,7 +35,7 @@ local function put_items(job, tbl, pull, list)
         job:count "left_out"
       end
     end
-  end, list:listener())
+  end, list:listener(), "written")
   if failure or not ok then return nil, failure or err end
   return list:flush()
 end
@@ -44,7 +44,7 @@ end
 ---@return true?
 ---@return dynamodb.Error?
 local function apply_changes(job, tbl, pull, list)
-  local revert = job.options.revert
+  local revert, listener = job.options.revert, list:listener()
   local ok, err = bulk.mixed(job, tbl, function(batch)
     for entry in pull do
       local change = entry.change
@@ -58,7 +58,10 @@ local function apply_changes(job, tbl, pull, list)
         batch:delete(tbl, change.Keys)
       end
     end
-  end, list:listener())
+  end, function(failure)
+    job:count(failure.item and "written" or "deleted", -1)
+    listener(failure)
+  end)
   if not ok then return nil, err end
   return list:flush()
 end
@@ -75,6 +78,23 @@ local function check(given)
   return options
 end
 
+--- The file of what was not imported, if there is any.
+local function errors_of(job, options)
+  return (job.state.errors_size or 0) > 0 and options.errors or nil
+end
+
+--- The result of an import that was over already; of another file it would say nothing. While an import is under way,
+--- its file may become another one: who has found it cut off brings the whole one.
+local function again(job, options)
+  local was, is = job.state.bytes, sources.size(options.file)
+  if was and is and was ~= is then
+    return nil, files.failure(options.checkpoint,
+      ("it says that %s was imported when it had %.0f bytes; now it has %.0f"):format(options.file, was, is),
+      "CheckpointMismatch")
+  end
+  return job:finish(true, nil, { errors = errors_of(job, options) })
+end
+
 --- As `migrate.import`.
 ---@param given table
 ---@return dynamodb.JobReport?
@@ -82,10 +102,10 @@ end
 local function run(given)
   local options = check(given)
   local job, err = jobs.new("import", options.table.client, options, {
-    table = options.table.name, from = options.file or options.directory, revert = options.revert,
+    table = options.table, from = options.file or options.directory, format = options.format, revert = options.revert,
   })
   if not job then return nil, err end
-  if job.state.finished then return job:finish(true) end
+  if job.state.finished then return again(job, options) end
   local tbl
   tbl, err = job:table(options.table)
   if not tbl then return nil, err end
@@ -104,14 +124,14 @@ local function run(given)
     return handle(job, tbl, pull, list)
   end)
   if ok and over then
-    job.state.finished = true
+    job.state.finished, job.state.bytes = true, sources.size(options.file)
     over, problem = job:save()
     if over then over, problem = list:save() end
   end
   list:close()
   source:close()
   if not ok then error(over, 0) end
-  return job:finish(over, problem, { errors = list.out and options.errors })
+  return job:finish(over, problem, { errors = errors_of(job, options) })
 end
 
 return { run = run }

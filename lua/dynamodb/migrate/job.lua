@@ -3,6 +3,7 @@
 local checkpoints = require "dynamodb.migrate.checkpoint"
 local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
+local identities = require "dynamodb.migrate.identity"
 
 local job_methods = {}
 local job_mt = { __name = "dynamodb.Job", __index = job_methods }
@@ -67,14 +68,30 @@ function job_methods:listen(client)
   return setmetatable({ hooks = all }, { __index = client })
 end
 
---- A job, as far as it had come. Nothing is sent.
+--- What the checkpoint is bound to: its tables are described, and what is read of them is told.
+---@param self dynamodb.Job
+---@param parts table<string, any>
+---@return table<string, any>?
+---@return dynamodb.Error?
+local function identity_of(self, parts)
+  local identity = { filter = identities.of_filter(self.options) }
+  for name, part in pairs(parts) do
+    local err
+    if type(part) == "table" then part, err = identities.of_table(self, part) end
+    if err then return nil, err end
+    identity[name] = part
+  end
+  return identity
+end
+
+--- A job, as far as it had come. Without a checkpoint, nothing is sent.
 ---@param kind string
 ---@param client dynamodb.Client
----@param options table      stop, progress, stall, checkpoint, rcu, wcu
----@param identity table     what a checkpoint is bound to
+---@param options table      stop, progress, stall, checkpoint, rcu, wcu, where, names, values
+---@param parts table        what a checkpoint is bound to: tables (dynamodb.Table), and what has a text of its own
 ---@return dynamodb.Job?
 ---@return dynamodb.Error?
-local function new(kind, client, options, identity)
+local function new(kind, client, options, parts)
   local runtime = client:runtime()
   local self = setmetatable({
     kind = kind, options = options, runtime = runtime, began = runtime:now(),
@@ -83,8 +100,11 @@ local function new(kind, client, options, identity)
   }, job_mt)
   self.client = self:listen(client)
   if not options.checkpoint then return self end
+  local identity, err = identity_of(self, parts)
+  if not identity then return self:finish(nil, err) end
   self.checkpoint = { path = options.checkpoint, kind = kind, identity = identity }
-  local state, err = checkpoints.load(self.checkpoint)
+  local state
+  state, err = checkpoints.load(self.checkpoint)
   if err then return nil, err end
   if state then
     self.state, self.resumed = state, true
@@ -174,6 +194,14 @@ local function needs_saving(self)
   return self.checkpoint ~= nil and self.runtime:now() - self.saved >= SAVE_SECONDS
 end
 
+--- How many items may be begun at once so that writing them does not take longer than a chunk may.
+---@param most integer
+---@return integer
+function job_methods:within_seconds(most)
+  local wcu = self.options.wcu
+  return wcu and math.max(1, math.min(most, math.floor(CHUNK_SECONDS * wcu))) or most
+end
+
 --- Saves the state.
 ---@return true?
 ---@return dynamodb.Error?
@@ -249,6 +277,12 @@ function job_methods:leave(entry)
   if #self.left < 100 then self.left[#self.left + 1] = entry end
 end
 
+--- Are there items that are not as they should be? What an earlier run has left is only counted.
+local function has_left(self)
+  local counts = self.state.counts
+  return self.left[1] ~= nil or (counts.failed or 0) > 0 or (counts.unknown or 0) > 0
+end
+
 ---@param self dynamodb.Job
 ---@param report dynamodb.JobReport
 ---@param cause any
@@ -263,7 +297,7 @@ local function describe(self, report, cause)
   if parts[1] then text = ("%s (%s)"):format(text, table.concat(parts, ", ")) end
   if report.stopped == "stopped" then text = text .. ", then it was stopped" end
   if cause ~= nil then return text .. "; " .. tostring(cause) end
-  if report.left and report.left[1] then text = text .. "; not all of them could be done" end
+  if has_left(self) then text = text .. "; not all of them could be done" end
   return text
 end
 
@@ -275,7 +309,7 @@ end
 ---@return dynamodb.Error?          code Incomplete, with `report` and `cause`
 function job_methods:finish(over, cause, more)
   local report = {
-    kind = self.kind, counts = self.state.counts, done = over == true and cause == nil and #self.left == 0,
+    kind = self.kind, counts = self.state.counts, done = over == true and cause == nil and not has_left(self),
     seconds = self.runtime:now() - self.began, throttles = self.throttles, read = self.read, written = self.written,
     stopped = self.stopped or cause and "error" or nil, checkpoint = self.options.checkpoint,
     left = self.left[1] and self.left or nil,

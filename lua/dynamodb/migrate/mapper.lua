@@ -135,6 +135,7 @@ function mapper.step(rules, item)
   if new then
     local ok, problem = pcall(key.check_item, new, rules.keys, true)
     if not ok then return nil, "InvalidItem", (problem:gsub("^.-:%d+: ", "")) end
+    if new[""] ~= nil then return nil, "InvalidItem", "an attribute's name cannot be empty" end
     changes = diff(old, new)
     if not changes then return nil end
     local more = beside(rules, old, new)

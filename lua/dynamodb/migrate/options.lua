@@ -95,6 +95,17 @@ function options.need(given, method, ...)
   end
 end
 
+--- Raises if two options name the same file: one would be written over the other.
+---@param given table
+---@param method string
+---@param first string
+---@param second string
+function options.need_two_files(given, method, first, second)
+  if given[first] ~= nil and given[first] == given[second] then
+    usage.raise(("%s: %s and %s are the same file"):format(method, first, second))
+  end
+end
+
 --- What is added to the names of the files of one of several processes.
 ---@param given table
 ---@return string    empty if it is alone

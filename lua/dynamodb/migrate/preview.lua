@@ -1,9 +1,9 @@
 --- A dry run: a sample of the items is mapped, nothing is written, and what would change is shown.
-local core = require "dynamodb.core"
 local estimates = require "dynamodb.migrate.estimate"
 local images = require "dynamodb.migrate.images"
 local jobs = require "dynamodb.migrate.job"
 local mapper = require "dynamodb.migrate.mapper"
+local ordered = require "dynamodb.formats.ordered"
 
 local preview = {}
 
@@ -19,7 +19,7 @@ local SEGMENTS = 8 -- parts of the table that the sample is taken from
 local sample_mt = { __name = "dynamodb.Sample" }
 
 local function line(sign, name, value)
-  return ("%s %s: %s"):format(sign, name, core.json_encode(value))
+  return ("%s %s: %s"):format(sign, name, ordered.plain_value(value))
 end
 
 --- The attributes of which one image has another value than the other.
@@ -32,7 +32,7 @@ function sample_mt:__tostring()
     if self.old[name] == nil then names[#names + 1] = name end
   end
   table.sort(names)
-  local lines = { ("%s %s"):format(self.kind, core.json_encode(self.key)) }
+  local lines = { ("%s %s"):format(self.kind, ordered.plain(self.key)) }
   for _, name in ipairs(self.kind ~= "delete" and names or {}) do
     if self.old[name] ~= nil then lines[#lines + 1] = line("-", name, self.old[name]) end
     if new[name] ~= nil then lines[#lines + 1] = line("+", name, new[name]) end

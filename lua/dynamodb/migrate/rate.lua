@@ -21,7 +21,7 @@ local LEAST = 1            -- unit a second
 ---@param wanted number
 ---@param now number
 local function set(self, wanted, now)
-  self.current = math.max(LEAST, math.min(wanted, self.cap or math.huge))
+  self.current = math.min(math.max(LEAST, wanted), self.cap or math.huge)
   self.bucket = core.bucket(self.current, now)
   if self.changed then self.bucket:charge(self.current) end -- a new bucket is full
   self.changed, self.consumed = now, 0

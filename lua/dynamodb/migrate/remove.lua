@@ -1,6 +1,7 @@
 --- Items taken away in numbers: all of a table, or one partition.
 local bulk = require "dynamodb.migrate.bulk"
 local errors = require "dynamodb.error"
+local identity = require "dynamodb.migrate.identity"
 local jobs = require "dynamodb.migrate.job"
 local option_rules = require "dynamodb.migrate.options"
 local scans = require "dynamodb.migrate.scan"
@@ -21,11 +22,8 @@ local CHUNK = 5000
 local function delete_found(job, tbl, query)
   local over, err = job:chunks(query, CHUNK, function(pull)
     local refused
-    local ok, problem = bulk.delete(job, tbl, function()
-      local key = pull()
-      if key then job:count "deleted" end
-      return key
-    end, function(failure) refused = refused or failure end)
+    local ok, problem = bulk.delete(job, tbl, pull, function(failure) refused = refused or failure end,
+      "deleted")
     if ok and refused then
       ok, problem = nil, errors.new { code = refused.code, message = refused.message, retryable = false }
     end
@@ -38,11 +36,12 @@ local function delete_found(job, tbl, query)
   return job:finish(over, err)
 end
 
+---@param key string?    what is deleted of the table, if not all of it
 ---@return dynamodb.Job?
 ---@return dynamodb.Table|dynamodb.Error|nil
-local function begin(kind, options)
+local function begin(kind, options, key)
   if options.checkpoint then options.checkpoint = options.checkpoint .. option_rules.suffix(options) end
-  local job, err = jobs.new(kind, options.table.client, options, { table = options.table.name })
+  local job, err = jobs.new(kind, options.table.client, options, { table = options.table, key = key })
   if not job then return nil, err end
   local tbl
   tbl, err = job:table(options.table)
@@ -77,7 +76,7 @@ end
 function remove.partition(given)
   local options = option_rules.check(given, PARTITION, "delete_partition")
   option_rules.need(options, "delete_partition", "table", "key")
-  local job, tbl = begin("delete_partition", options)
+  local job, tbl = begin("delete_partition", options, identity.of_filter { where = options.key })
   if not job then return nil, tbl end
   if job.state.finished then return job:finish(true) end
   job.total = nil -- of the whole table

@@ -1,5 +1,6 @@
 --- Takes a migration back: what it wrote becomes what was there before, if nobody has changed it since. From the last
 --- intent to the first, since an item may have been written more than once.
+local core = require "dynamodb.core"
 local files = require "dynamodb.migrate.files"
 local images = require "dynamodb.migrate.images"
 local jobs = require "dynamodb.migrate.job"
@@ -66,12 +67,14 @@ local function take_back(self, records)
 end
 
 --- The intents that are left, in groups in which no item stands twice.
+---@param void table<integer, true>    offsets of those that were not written
 ---@return boolean? over
 ---@return dynamodb.Error?
-local function work(self, log)
+local function work(self, log, void)
   local job, state = self.job, self.job.state
-  local void, next_record = {}, log:backwards(state.at)
+  local next_record = log:backwards(state.at)
   local records, seen, keys = {}, {}, self.rules.keys
+  local size = job:within_seconds(GROUP)
   local function flush()
     if not records[1] then return true end
     local ok, err = take_back(self, records)
@@ -83,43 +86,64 @@ local function work(self, log)
     return job:save()
   end
   while true do
-    if job:should_stop() then
-      local ok, err = flush()
-      return ok and false, err
-    end
+    if job:should_stop() then return false end
     local record, err = next_record()
     if err then return nil, err end
-    if not record or record.key and seen[images.id(record.key, keys)] or #records >= GROUP then
+    if not record or record.key and seen[images.id(record.key, keys)] or #records >= size then
       local ok
       ok, err = flush()
       if not ok then return nil, err end
     end
     if not record then return true end
-    if record.void then
-      void[record.void] = true
-    elseif not void[record.offset] then
+    if not record.void and not void[record.offset] then
       records[#records + 1] = record
       seen[images.id(record.key, keys)] = true
     end
   end
 end
 
---- What the checkpoint of the migration says; its log is read from there to see whether a crash has torn it.
-local function checked_log(options)
-  local log, err = undo.open(options.undo, options.table)
-  if not log then return nil, err end
-  local ok
-  ok, err = log:read(log.begin, function() return true end)
-  if not ok then return nil, err end
-  return log
+--- How long the log was at the migration's last checkpoint: all of it was on the disk then.
+---@return integer?
+local function sure_bytes(options)
+  local text = files.read(options.migration)
+  local content = text and core.json_decode(text)
+  local state = type(content) == "table" and content.state
+  return type(state) == "table" and state.log_bytes or nil
 end
 
---- All of it is as before: the migration could begin anew, so its files must not say that it is done.
+--- The log, cut off where a crash has torn it, and which of its intents were not written: that stands behind them, and
+--- so perhaps behind the place where a reversion goes on.
+---@return dynamodb.UndoLog?
+---@return table<integer, true>|dynamodb.Error
+local function checked_log(job, options)
+  local log, err = undo.open(options.undo, job.checkpoint.identity.table)
+  if not log then return nil, err end
+  local void, sure = {}, sure_bytes(options)
+  local ok
+  ok, err = log:read(log.begin, function(record)
+    if record.void then void[record.void] = true end
+    return true
+  end, sure)
+  if ok and sure and sure > log:size() then
+    ok, err = nil, files.failure(options.undo, "it is shorter than the migration's checkpoint says")
+  end
+  if ok then return log, void end
+  log:close()
+  return nil, err
+end
+
+--- All of it is as before: the migration could begin anew, so its files must not say that it is done. The log is the
+--- last one: as long as it is there, all of this can be done again.
+---@return string? path    of the log from now on
+---@return dynamodb.Error?
 local function put_away(options)
-  os.rename(options.undo, options.undo .. ".reverted")
-  for _, path in ipairs { options.migration, options.checkpoint, options.migration .. ".left", options.left } do
+  for _, path in ipairs { options.migration, options.migration .. ".left", options.checkpoint, options.left } do
     os.remove(path)
   end
+  local path = options.undo .. ".reverted"
+  local ok, message = os.rename(options.undo, path)
+  if ok then return path end
+  return nil, files.failure(options.undo, (message:gsub("^.*: ", "")))
 end
 
 --- As `migrate.revert`.
@@ -139,29 +163,32 @@ local function run(given)
     return nil, err or files.failure(options.undo, "there is no undo log: nothing was migrated with this checkpoint")
   end
   local job
-  job, err = jobs.new("revert", options.table.client, options, { table = options.table.name })
+  job, err = jobs.new("revert", options.table.client, options, { table = options.table })
   if not job then return nil, err end
   local plain
   plain, err = job:table(options.table)
   if not plain then return nil, err end
   local rules = { keys = plain.schema, guard = options.guard, version = options.table.version, touched = true }
   local self = { job = job, rules = rules, writer = writers.new(job, plain, rules) }
+  local log, void = checked_log(job, options)
+  if not log then return nil, void end
   self.left, err = left.open(options.left, job.state.left_bytes or 0, function(entry) job:leave(entry) end)
-  if not self.left then return nil, err end
-  local log
-  log, err = checked_log(options)
-  if not log then return nil, err end
+  if not self.left then
+    log:close()
+    return nil, err
+  end
   function job.before_save()
     local problem
     job.state.left_bytes, problem = self.left:sync()
     return job.state.left_bytes and true, problem
   end
-  local ok, over, problem = pcall(work, self, log)
+  local ok, over, problem = pcall(work, self, log, void)
   log:close()
   self.left:close()
   if not ok then error(over, 0) end
-  if over and #job.left == 0 then put_away(options) end
-  return job:finish(over, problem, { undo = options.undo })
+  local path = options.undo
+  if over and #job.left == 0 then path, problem = put_away(options) end
+  return job:finish(over, problem, { undo = path or options.undo })
 end
 
 return { run = run }

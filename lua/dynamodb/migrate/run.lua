@@ -3,11 +3,13 @@ local core = require "dynamodb.core"
 local e = require "dynamodb.expression.operators"
 local errors = require "dynamodb.error"
 local estimates = require "dynamodb.migrate.estimate"
+local files = require "dynamodb.migrate.files"
 local images = require "dynamodb.migrate.images"
 local jobs = require "dynamodb.migrate.job"
 local left = require "dynamodb.migrate.left"
 local mapper = require "dynamodb.migrate.mapper"
 local option_rules = require "dynamodb.migrate.options"
+local ordered = require "dynamodb.formats.ordered"
 local preview = require "dynamodb.migrate.preview"
 local recovery = require "dynamodb.migrate.recovery"
 local scans = require "dynamodb.migrate.scan"
@@ -58,6 +60,7 @@ local function check(options)
   end
   if options.dry_run then return end
   option_rules.need(options, "migrate", "checkpoint")
+  option_rules.need_two_files(options, "migrate", "checkpoint", "undo")
   if not options.mark and not options.idempotent then
     usage.raise("migrate: give mark = \"attribute\", which tells mapped items from others, or say idempotent = true: "
       .. "that mapping a mapped item again changes nothing")
@@ -70,6 +73,15 @@ local function name_files(options)
   if not options.checkpoint then return end
   options.checkpoint = options.checkpoint .. suffix
   options.undo = options.undo and options.undo .. suffix or options.checkpoint .. ".undo"
+end
+
+--- What a reversion has taken back would stay so, and nobody would notice.
+---@return dynamodb.Error?
+local function check_reverted(options)
+  local path = options.checkpoint .. ".revert"
+  local text, err = files.read(path)
+  if not text then return err end
+  return files.failure(path, "the migration was taken back, in parts at least; end that, or use another checkpoint")
 end
 
 --- The rules of a migration, once the table's keys are known.
@@ -122,7 +134,7 @@ function migration_methods:fail(key, code, message)
     return self:leave { key = key, why = "failed", code = code, message = message }
   end
   return nil, errors.new {
-    code = code, message = ("item %s: %s"):format(core.json_encode(key), message), retryable = false,
+    code = code, message = ("item %s: %s"):format(ordered.plain(key), message), retryable = false,
   }
 end
 
@@ -223,15 +235,16 @@ function migration_methods:write_log(steps)
   return self.log:write(steps, voids)
 end
 
---- Takes a chunk in groups.
+--- Takes a chunk in groups. A group that has begun is written to its end, which must not be far where the cap is low.
 local function handle(self, pull)
+  local size = self.job:within_seconds(GROUP)
   repeat
     local items, bytes = {}, 0
     local item = pull()
     while item do
       items[#items + 1] = item
       bytes = bytes + #core.marshal(item)
-      if #items >= GROUP or bytes >= GROUP_BYTES then break end
+      if #items >= size or bytes >= GROUP_BYTES then break end
       item = pull()
     end
     if items[1] then
@@ -249,7 +262,7 @@ local function open(self, options)
   local job = self.job
   local state = job.state
   local err
-  self.log, err = undo.open(options.undo, options.table)
+  self.log, err = undo.open(options.undo, job.checkpoint.identity.table)
   if not self.log then return nil, err end
   self.left, err = left.open(options.checkpoint .. ".left", state.left_bytes or 0, function(entry)
     job:leave(entry)
@@ -315,9 +328,11 @@ local function run(given)
   err = check_pitr(options)
   if err then return nil, err end
   if options.dry_run then return preview.run(options, rules) end
+  err = check_reverted(options)
+  if err then return nil, err end
   local job
   job, err = jobs.new("migrate", target.client, options, {
-    table = target.name, shard = options.shard and table.concat(options.shard, "/"),
+    table = target, shard = options.shard and table.concat(options.shard, "/"),
     mark = rules.mark and rules.mark .. " = " .. tostring(rules.value),
   })
   if not job then return nil, err end

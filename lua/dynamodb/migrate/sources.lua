@@ -80,6 +80,17 @@ end
 
 local sources = {}
 
+--- How long a file is.
+---@param path string?
+---@return integer? bytes    nil: nobody can tell
+function sources.size(path)
+  local file = path and io.open(path, "rb")
+  if not file then return nil end
+  local bytes = file:seek "end"
+  file:close()
+  return bytes
+end
+
 --- A source.
 ---@param options table    file and format, or directory; revert
 ---@param cursor table?    where it goes on

@@ -1,12 +1,12 @@
 --- Changes or deletes the items that meet a condition. Each write is under that condition again: an item that does not
 --- meet it any more is left alone.
-local core = require "dynamodb.core"
 local e = require "dynamodb.expression.operators"
 local errors = require "dynamodb.error"
 local images = require "dynamodb.migrate.images"
 local jobs = require "dynamodb.migrate.job"
 local mapper = require "dynamodb.migrate.mapper"
 local option_rules = require "dynamodb.migrate.options"
+local ordered = require "dynamodb.formats.ordered"
 local parallel = require "dynamodb.parallel"
 local rates = require "dynamodb.migrate.rate"
 local scans = require "dynamodb.migrate.scan"
@@ -74,7 +74,7 @@ local function fail(self, key, code, message)
     return true
   end
   return nil, errors.new {
-    code = code, message = ("item %s: %s"):format(core.json_encode(key), message), retryable = false,
+    code = code, message = ("item %s: %s"):format(ordered.plain(key), message), retryable = false,
   }
 end
 
@@ -120,7 +120,7 @@ local function run(given)
   option_rules.check_values(options.table, "sweep")
   if options.checkpoint then options.checkpoint = options.checkpoint .. option_rules.suffix(options) end
   local target = options.table
-  local job, err = jobs.new("sweep", target.client, options, { table = target.name })
+  local job, err = jobs.new("sweep", target.client, options, { table = target })
   if not job then return nil, err end
   if job.state.finished then return job:finish(true) end
   local self = { job = job, options = options, rate = rates.new(options.wcu, job.runtime:now()) }
@@ -134,7 +134,7 @@ local function run(given)
     if target.version then attributes[#attributes + 1] = target.version end
   end
   local over
-  over, err = job:chunks(scans.new(job, self.table, options, attributes), CHUNK, function(pull)
+  over, err = job:chunks(scans.new(job, self.table, options, attributes), job:within_seconds(CHUNK), function(pull)
     return sweep_chunk(self, pull)
   end)
   if over then

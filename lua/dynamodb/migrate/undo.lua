@@ -75,15 +75,22 @@ local function record_of(self, offset, json)
   return record
 end
 
+--- What a line is that cannot be read, and that no crash has torn.
+local function damaged(self, at)
+  return files.failure(self.path, ("the line at %d is damaged"):format(at))
+end
+
 --- The records from an offset on. What is not whole ends the log: it is cut off there, since nothing that stands behind
 --- it was written either.
 ---@param from integer
 ---@param handle fun(record: dynamodb.UndoRecord): true?, dynamodb.Error?
+---@param sure integer?    up to there all lines were on the disk once: what is not whole is damaged since
 ---@return true?
 ---@return dynamodb.Error?
-function log_methods:read(from, handle)
+function log_methods:read(from, handle, sure)
   for at, json in self:lines(from) do
     local record = json and record_of(self, at, json)
+    if not record and sure and at < sure then return nil, damaged(self, at) end
     if not record then
       local ok, message = self.file:truncate(at)
       if not ok then return nil, files.failure(self.path, message) end
@@ -127,7 +134,7 @@ function log_methods:backwards(stop)
     if not line then return nil end
     local json = json_of(line.text)
     local record = json and record_of(self, line.at, json)
-    if not record then return nil, files.failure(self.path, ("the line at %d is damaged"):format(line.at)) end
+    if not record then return nil, damaged(self, line.at) end
     return record
   end
 end
@@ -188,11 +195,11 @@ end
 
 --- Reads the header, or writes it into a log that is new, or in which a crash has torn it.
 ---@param self dynamodb.UndoLog
----@param name string    of the table
+---@param identity string    of the table
 ---@return true?
 ---@return dynamodb.Error?
-local function read_header(self, name)
-  local header = line_of(('{"undo":1,"table":%s}'):format(core.json_encode(name)))
+local function read_header(self, identity)
+  local header = line_of(('{"undo":1,"table":%s}'):format(core.json_encode(identity)))
   local size = self.file:size()
   local there, message = self.file:read(0, math.min(size, #header))
   if not there then return nil, files.failure(self.path, message) end
@@ -202,8 +209,9 @@ local function read_header(self, name)
   if type(found) ~= "table" or found.undo ~= 1 then
     return nil, files.failure(self.path, "this is not an undo log")
   end
-  if found.table ~= name then
-    local text = ("the undo log is another migration's: its table is %s, not %s"):format(tostring(found.table), name)
+  if found.table ~= identity then
+    local text = ("the undo log is another migration's: its table is %s, not %s"):format(tostring(found.table),
+      identity)
     return nil, files.failure(self.path, text, "CheckpointMismatch")
   end
   self.begin = after
@@ -212,15 +220,15 @@ end
 
 --- Opens an undo log; it is made if it is not there. No other process can until it is closed.
 ---@param path string
----@param target dynamodb.Table
+---@param identity string    of the table
 ---@return dynamodb.UndoLog?
 ---@return dynamodb.Error?
-function undo.open(path, target)
+function undo.open(path, identity)
   local file, err = files.append(path)
   if not file then return nil, err end
   local self = setmetatable({ path = path, file = file, shape = core.shape "(key i,old i,new i,void)" }, log_mt)
   local ok
-  ok, err = read_header(self, target.name)
+  ok, err = read_header(self, identity)
   if ok then return self end
   file:close()
   return nil, err

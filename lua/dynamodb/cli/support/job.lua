@@ -5,6 +5,9 @@ local system = require "dynamodb.system"
 
 local job = {}
 
+-- Behind the terminal's ^C. A request that hangs is waited for, and it may be long until anybody asks for signals.
+local NOTICE = "\ndynamodb: it ends where it can go on; Ctrl-C again ends it at once\n"
+
 --- Writes what became of it.
 local function write(session, told, err)
   if session.format == "table" then return session:write(report.text(told)) end
@@ -40,7 +43,7 @@ end
 ---@return integer code
 ---@return dynamodb.JobReport?    if all of it was done
 function job.run(session, f, options)
-  local interrupts = system.interrupts()
+  local interrupts = system.interrupts(session.progress.columns and NOTICE or nil)
   function options.stop() return interrupts:raised() ~= nil end
   function options.progress(p) session.progress:show(p) end
   local done, err = f(options)

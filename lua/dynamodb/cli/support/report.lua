@@ -41,7 +41,7 @@ local function json_of(name, value)
     end
     return "[" .. table.concat(parts, ",") .. "]"
   end
-  return core.json_encode(rounded(value))
+  return ordered.plain_value(rounded(value))
 end
 
 --- A report as one line of JSON.
@@ -58,7 +58,7 @@ function report.json(made, err)
   local cause = err and (err.cause or err)
   if cause then
     local about = type(cause) == "table" and cause or { code = "Error", message = tostring(cause) }
-    parts[#parts + 1] = '"error":' .. core.json_encode { code = about.code, message = about.message }
+    parts[#parts + 1] = '"error":' .. ordered.plain { code = about.code, message = about.message }
   end
   return "{" .. table.concat(parts, ",") .. "}\n"
 end

@@ -26,7 +26,7 @@ end
 ---@param name string    of the argument, for messages
 ---@return table<string, any>
 function values.object(text, name)
-  local object, message = core.json_decode(text)
+  local object, message = core.json_decode(text, true)
   if type(object) == "table" and getmetatable(object) ~= core.list_mt then
     if not all_typed(object) then return object end
     object, message = core.unmarshal(text)
