@@ -238,6 +238,7 @@ build = {
     ["dynamodb.migrate.export"] = "lua/dynamodb/migrate/export.lua",
     ["dynamodb.migrate.files"] = "lua/dynamodb/migrate/files.lua",
     ["dynamodb.migrate.guard"] = "lua/dynamodb/migrate/guard.lua",
+    ["dynamodb.migrate.identity"] = "lua/dynamodb/migrate/identity.lua",
     ["dynamodb.migrate.images"] = "lua/dynamodb/migrate/images.lua",
     ["dynamodb.migrate.import"] = "lua/dynamodb/migrate/import.lua",
     ["dynamodb.migrate.job"] = "lua/dynamodb/migrate/job.lua",
