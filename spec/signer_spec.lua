@@ -365,4 +365,27 @@ describe("signer:attempt", function()
     assert.are.equal(head, signer():head("h", "T.Op", "{}", TIME, field(head, "amz-sdk-invocation-id"),
       "attempt=1; max=4", "agent", "A: b\r\n", "/"))
   end)
+
+  it("is the whole message of a body of up to as many bytes as are wanted so", function()
+    local call = new_call(true)
+    local message, is_whole = signer():attempt(call, "h", "T.Op", "{}", TIME, 0, "agent", "A: b\r\n", "/a", 2)
+    assert.is_true(is_whole)
+    local head = signer():head("h", "T.Op", "{}", TIME, field(message, "amz-sdk-invocation-id"), "attempt=1; max=4",
+      "agent", "A: b\r\n", "/a")
+    assert.are.equal(core.http_request("POST", "/a", head, "{}", true), message)
+  end)
+
+  it("is the head alone of a larger body", function()
+    local head, is_whole = signer():attempt(new_call(), "h", "T.Op", "{} ", TIME, 0, nil, nil, "/", 2)
+    assert.is_false(is_whole)
+    assert.matches("^Host: h\r\n", head)
+    assert.matches("Signature=%x+\r\n$", head)
+  end)
+
+  it("makes no message of a path that could end its first line", function()
+    for _, path in ipairs { "", "a", "/a b", "/a#b", "/\128" } do
+      assert.has_error(function() signer():attempt(new_call(), "h", "T", "", TIME, 0, nil, nil, path, 2) end,
+        "bad argument #9 to 'attempt' (an encoded path that begins with / expected)")
+    end
+  end)
 end)

@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include "../engine/base64.h"
+#include "../engine/crc32.h"
 #include "../engine/http_fields.h"
 #include "../engine/random.h"
 
@@ -11,7 +12,7 @@
 static int bytes_crc32 (lua_State *L) {
   size_t len;
   const char *bytes = luaL_checklstring(L, 1, &len);
-  lua_pushnumber(L, (lua_Number)crc32_z(0, (const Bytef *)bytes, len));
+  lua_pushnumber(L, (lua_Number)crc32_of(bytes, len));
 #if LUA_VERSION_NUM >= 503
   lua_pushinteger(L, (lua_Integer)lua_tonumber(L, -1));
 #endif
@@ -81,7 +82,7 @@ static int is_crc32_of (const HttpField *field, const char *bytes, size_t len) {
     if (field->value[i] < '0' || field->value[i] > '9') return 0;
     stated = stated * 10 + (uint64_t)(field->value[i] - '0');
   }
-  return stated == crc32_z(0, (const Bytef *)bytes, len);
+  return stated == crc32_of(bytes, len);
 }
 
 static int is_coding (const HttpField *field, const char *name) {

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "../engine/http_request.h"
 #include "../engine/sigv4.h"
 #include "retry.h"
 
@@ -248,14 +249,17 @@ static int are_lines (Slice s) {
   return s.len == 0 || s.data[s.len - 1] == '\n';
 }
 
+#define NO_BODY (-1) /* is as small as that */
+
 #define HEADER(text) \
   { text, sizeof(text) - 1 }
 
 /*
 ** Pushes every header of a DynamoDB request. The arguments from `host` on are the host, the target and the body; 8 to
-** 10 are user_agent, extra and path. The headers to sign stand in order here: none is copied, lowered or sorted.
+** 10 are user_agent, extra and path. The headers to sign stand in order here: none is copied, lowered or sorted. A
+** body of up to `whole` bytes makes it the whole message, from the request line to the body's end.
 */
-static int push_head (lua_State *L, Signer *s, int host, int64_t time, Slice invocation, Slice request) {
+static int push_head (lua_State *L, Signer *s, int host, int64_t time, Slice invocation, Slice request, double whole) {
   enum { INVOCATION, ATTEMPT, TYPE, HOST, DATE, TOKEN, TARGET, COUNT };
   char date[SIGV4_DATE];
   Slice body, extra = {"", 0}, agent = {"", 0}, path = HEADER("/");
@@ -273,6 +277,8 @@ static int push_head (lua_State *L, Signer *s, int host, int64_t time, Slice inv
   if (!lua_isnoneornil(L, 9)) extra.data = luaL_checklstring(L, 9, &extra.len);
   if (!lua_isnoneornil(L, 10)) path = check_line(L, 10);
   luaL_argcheck(L, are_lines(extra), 9, "whole header lines, each ended by CRLF, expected");
+  int is_whole = (double)body.len <= whole;
+  luaL_argcheck(L, !is_whole || http_is_path(path.data, path.len), 10, "an encoded path that begins with / expected");
   sigv4_date(time, date);
   Buffer *head = state_borrow(L, WORK_OUT);
   if (!is_ready(s)) return signing_failed(L, head);
@@ -283,6 +289,11 @@ static int push_head (lua_State *L, Signer *s, int host, int64_t time, Slice inv
     if (i != TOKEN || (s->sigv4.session_token.len && !s->sigv4.omit_session_token)) signing[r.count++] = headers[i];
   Signature signature;
   if (!sigv4_sign_prepared(&s->sigv4, &r, date, &signature)) return signing_failed(L, head);
+  if (is_whole) {
+    buffer_literal(head, "POST ");
+    buffer_append(head, path.data, path.len);
+    buffer_literal(head, " HTTP/1.1\r\n");
+  }
   add_header(head, "Host: ", headers[HOST].value);
   add_header(head, "Content-Type: ", headers[TYPE].value);
   buffer_literal(head, "Content-Length: ");
@@ -298,21 +309,28 @@ static int push_head (lua_State *L, Signer *s, int host, int64_t time, Slice inv
   buffer_literal(head, "Authorization: ");
   sigv4_authorization(&s->sigv4, &signature, head);
   buffer_literal(head, "\r\n");
+  if (is_whole) {
+    buffer_literal(head, "\r\n");
+    buffer_append(head, body.data, body.len);
+  }
   if (head->failed) return signing_failed(L, head);
   lua_pushlstring(L, head->data, head->len);
   state_return(L, WORK_OUT, head);
-  return 1;
+  lua_pushboolean(L, is_whole);
+  return 2;
 }
 
 /* signer:head(host, target, body, unix_time, invocation_id, sdk_request, user_agent, extra, path) -> the headers */
 static int signer_head (lua_State *L) {
   Signer *s = open_signer(L, 1);
-  return push_head(L, s, 2, check_time(L, 5), check_line(L, 6), check_line(L, 7));
+  push_head(L, s, 2, check_time(L, 5), check_line(L, 6), check_line(L, 7), NO_BODY);
+  lua_pop(L, 1);
+  return 1;
 }
 
 /*
-** signer:attempt(call, host, target, body, unix_time, now, user_agent, extra, path) -> the headers of an attempt of a
-** retry call, which begins by it
+** signer:attempt(call, host, target, body, unix_time, now, user_agent, extra, path, whole) -> the headers of an attempt
+** of a retry call, which begins by it, false | the message, true: of a body of up to `whole` bytes
 */
 static int signer_attempt (lua_State *L) {
   Signer *s = open_signer(L, 1);
@@ -320,7 +338,7 @@ static int signer_attempt (lua_State *L) {
   check_time(L, 6);
   retry_headers(L, 2, luaL_checknumber(L, 7), lua_tonumber(L, 6), &attempt);
   Slice invocation = {attempt.invocation, UUID_TEXT}, request = {attempt.request, attempt.request_len};
-  return push_head(L, s, 3, as_time(L, attempt.time, 6), invocation, request);
+  return push_head(L, s, 3, as_time(L, attempt.time, 6), invocation, request, luaL_optnumber(L, 11, NO_BODY));
 }
 
 /* ==} */

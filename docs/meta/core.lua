@@ -216,8 +216,11 @@ function signer:head(host, target, body, unix_time, invocation_id, sdk_request, 
 ---@param user_agent? string
 ---@param extra? string       complete lines that are sent, but not signed
 ---@param path? string        of the endpoint; "/"
----@return string head
-function signer:attempt(call, host, target, body, unix_time, now, user_agent, extra, path) end
+---@param whole? integer      bytes of a body for which the whole message is wanted, "POST / HTTP/1.1" and the body with
+---                           the headers between; none
+---@return string head        or the message
+---@return boolean is_whole   is it the message?
+function signer:attempt(call, host, target, body, unix_time, now, user_agent, extra, path, whole) end
 
 --- Wipes the keys from memory; the signer cannot be used any more. The collector does the same.
 function signer:close() end

@@ -174,17 +174,18 @@ local function attempt(client, runtime, call)
     now = runtime:now()
   end
   local sent_at = runtime:time()
-  local head = signer_for(client, credentials, region):attempt(call.policy, target.authority, call.target, call.body,
-    sent_at, now, client.user_agent, client.in_lambda and PLAIN .. trace.header() or PLAIN, target.path)
+  local head, is_whole = signer_for(client, credentials, region):attempt(call.policy, target.authority, call.target,
+    call.body, sent_at, now, client.user_agent, client.in_lambda and PLAIN .. trace.header() or PLAIN, target.path,
+    runtime.whole)
   local answer, value, request_id, exact
-  answer, err = runtime:send({
-    method = "POST",
+  answer, err = runtime:send({ -- a POST; eight fields are what a table has room for before it doubles
     scheme = target.scheme,
     host = target.host,
     port = target.port,
     path = target.path,
     head = head,
     body = call.body,
+    is_whole = is_whole,
     repeat_safe = call.resend,
   }, call.deadline)
   local ended = runtime:now()

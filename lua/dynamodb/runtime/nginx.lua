@@ -19,7 +19,7 @@ local MOST_READERS = 64 -- that are kept for later
 local JUMP = 2
 
 -- nginx ends a request only when its tasks have ended: a page fetched ahead that nobody takes would be waited for.
-local runtime_methods = { prefetch = false }
+local runtime_methods = { prefetch = false, whole = PIECE }
 local NO_PROXY = "HTTPS_PROXY and HTTP_PROXY cannot be honoured in nginx, which has no way through one: unset them, or "
   .. "make NO_PROXY name %s"
 
@@ -162,9 +162,12 @@ function runtime_methods:send(request, deadline)
   local begun = now()
   watch_clocks(self, begun)
   local peer = self.connections:peer(request, begun)
-  local method, body = request.method or "POST", request.body or ""
-  local head, wrong = core.http_request(method, request.path or "/", request.head or "", body, #body <= PIECE)
-  if not head then usage.raise(wrong) end
+  local method, body, head = request.method or "POST", request.body or "", request.head
+  if not request.is_whole then
+    local wrong
+    head, wrong = core.http_request(method, request.path or "/", head or "", body, #body <= PIECE)
+    if not head then usage.raise(wrong) end
+  end
   if deadline and begun >= deadline then
     return failure("DeadlineExceeded", "the deadline passed before the request began", false)
   end

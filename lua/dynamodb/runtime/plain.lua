@@ -18,6 +18,8 @@ local JUMP = 2
 ---@field path string           with the query, encoded
 ---@field head string           every header as "Name: value\r\n", `Host` included
 ---@field body string
+---@field is_whole boolean?     `head` is the whole message, from the request line to the body's end: only for a runtime
+---                             that asks for it, by the size that a body may have for it (`whole`)
 ---@field repeat_safe boolean   may it be sent again when nobody knows whether it arrived?
 ---@field is_direct boolean?    never through a proxy: it is for this machine alone
 
