@@ -282,8 +282,7 @@ static int call_ambiguous (lua_State *L) {
 
 void retry_headers (lua_State *L, int arg, double now, double time, RetryHeaders *headers) {
   Call *call = check_call(L, arg);
-  if (!call->invocation[0] && !random_store_uuid(state_get(L)->ids, call->invocation))
-    luaL_error(L, "the system gives no random bytes");
+  if (!call->invocation[0] && !random_uuid(call->invocation)) luaL_error(L, "the system gives no random bytes");
   headers->invocation = call->invocation;
   headers->time = time + call->retry.skew;
   headers->request_len = retry_attempt(&call->retry, now, headers->time, headers->request);

@@ -78,8 +78,6 @@ static int state_gc (lua_State *L) {
   buffer_free(&state->work[0]);
   buffer_free(&state->work[1]);
   digest_close(&state->digest);
-  random_store_close(state->ids);
-  state->ids = NULL;
   state->closed = 1;
   return 0;
 }
@@ -132,7 +130,6 @@ void state_open (lua_State *L) {
   }
   adopt_cjson(L, state, metatables);
   digest_open(&state->digest);
-  state->ids = random_store_open();
 }
 
 void state_register (lua_State *L, const luaL_Reg *functions) {

@@ -8,7 +8,6 @@
 #include "../compat.h"
 #include "../engine/buffer.h"
 #include "../engine/digest.h"
-#include "../engine/random.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -42,8 +41,7 @@ typedef struct State {
   const void *metatables[MT_LAST]; /* to compare with; lua_topointer */
   const void *empty_array;         /* cjson's light userdata, or NULL */
   Digest digest;
-  RandomStore *ids; /* of calls; NULL where there is none */
-  Buffer work[2];   /* lent out one after the other, see state_borrow */
+  Buffer work[2]; /* lent out one after the other, see state_borrow */
   int lent[2];
   int closed; /* finalizers of older objects may still call, but nothing is kept any more */
 } State;
