@@ -58,6 +58,7 @@ build = {
         "csrc/engine/batch_send.c",
         "csrc/engine/bucket.c",
         "csrc/engine/buffer.c",
+        "csrc/engine/crc32.c",
         "csrc/engine/decimal.c",
         "csrc/engine/digest.c",
         "csrc/engine/expression_scan.c",
