@@ -70,6 +70,7 @@ local function runtime_of(consumer)
     hold()
   end
   return setmetatable(outer, { __index = function(_, name)
+    if type(inner[name]) ~= "function" then return inner[name] end
     return function(_, ...) return inner[name](inner, ...) end
   end })
 end

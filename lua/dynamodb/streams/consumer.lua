@@ -21,7 +21,7 @@ local consumer_mt = { __name = "dynamodb.Consumer", __index = consumer_methods }
 ---@field store table             the leases
 ---@field topology dynamodb.Topology
 ---@field handler function
----@field duration number         seconds that a lease lasts
+---@field duration number         seconds that a lease is held without being renewed
 ---@field poll number             seconds between two looks at a shard in which nothing happens
 ---@field batch_size integer
 ---@field max_attempts integer
@@ -42,7 +42,10 @@ local consumer_mt = { __name = "dynamodb.Consumer", __index = consumer_methods }
 ---@field shards integer     read to their end
 ---@field lost integer       leases that another consumer has taken
 
-local BEATS = 3    -- renewals, and looks at the leases, in the time that a lease lasts
+-- What of `lease` an owner has without renewing. The rest is the time between two looks at the leases: who dies just
+-- behind a look, which sees its last renewal that much late, is replaced within `lease` all the same.
+local HELD = 3 / 4
+local BEATS = 3    -- renewals, and looks at the leases, in the time that a lease is held
 local SLICE = 0.2  -- seconds of a wait after which it is looked whether there is still something to wait for
 local RETRY = 1    -- seconds before the shards or leases are asked for again, after a failure
 
@@ -293,7 +296,7 @@ end
 local function new(client, arn, handler, options)
   local self = setmetatable({
     client = client, runtime = client:runtime(), arn = arn, handler = handler, owner = core.uuid(),
-    duration = options.lease or 10, poll = options.poll or 1, batch_size = options.batch_size or 100,
+    duration = (options.lease or 10) * HELD, poll = options.poll or 1, batch_size = options.batch_size or 100,
     max_attempts = options.max_attempts or 10, on_failure = options.on_failure, on_trimmed = options.on_trimmed,
     stop = options.stop, deadline = options.deadline, workers = {}, sightings = {},
     report = { records = 0, failed = 0, gaps = 0, shards = 0, lost = 0 },

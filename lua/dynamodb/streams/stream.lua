@@ -155,7 +155,8 @@ end
 ---
 --- A lease table that is not there is made; a file is for one process. Without `on_failure`, or when that fails, too,
 --- the consumer ends with the code HandlerFailed. A function that waits through the library (a request, `db:sleep`) or
---- through nginx lets leases be renewed meanwhile; what a record needs beside that must not take longer than a lease.
+--- through nginx lets leases be renewed meanwhile; what a record needs beside that must not take three quarters of a
+--- lease.
 ---
 --- The handler's ctx has `stream` and `shard_id`, and `ctx:transact(record, function(tx) … end)`, which writes what a
 --- record brings about and the checkpoint in one transaction. Numbers are decoded as `connect` says.
