@@ -12,7 +12,7 @@ describe("the fake runtime", function()
     local none, err = runtime:send { host = "h", body = "c" }
     assert.is_nil(none)
     assert.is_true(errors.is_error(err) and err:is "Timeout" and err.sent)
-    assert.same({ method = "POST", host = "h", body = "a", at = 10, time = 1000, deadline = 99 }, runtime.requests[1])
+    assert.same({ host = "h", body = "a", at = 10, time = 1000, deadline = 99 }, runtime.requests[1])
     assert.equal(3, #runtime.requests)
     assert.error_matches(function() runtime:send { host = "h" } end, "request 4 has no answer")
   end)

@@ -178,7 +178,8 @@ local function attempt(client, runtime, call)
     call.body, sent_at, now, client.user_agent, client.in_lambda and PLAIN .. trace.header() or PLAIN, target.path,
     runtime.whole)
   local answer, value, request_id, exact
-  answer, err = runtime:send({ -- a POST; eight fields are what a table has room for before it doubles
+  answer, err = runtime:send({
+    method = "POST",
     scheme = target.scheme,
     host = target.host,
     port = target.port,

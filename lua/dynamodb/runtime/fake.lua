@@ -48,8 +48,8 @@ local function next_answer(self, request, deadline)
   return response or err
 end
 
---- As the other runtimes' `send`. Requests are kept in `requests`, each with its method, the time `at` which it was
---- sent, its `deadline`, and what else it had.
+--- As the other runtimes' `send`. Requests are kept in `requests`, each with the time `at` which it was sent, its
+--- `deadline`, and what else it had.
 ---@param request dynamodb.Request
 ---@param deadline number?
 ---@return dynamodb.Response?
@@ -57,7 +57,6 @@ end
 function runtime_methods:send(request, deadline)
   local seen = {}
   for name, value in pairs(request) do seen[name] = value end
-  seen.method = seen.method or "POST"
   seen.at, seen.time, seen.deadline = self.monotonic, self.wall, deadline
   self.requests[#self.requests + 1] = seen
   if deadline and deadline <= self.monotonic then
