@@ -6,7 +6,6 @@ local images = require "dynamodb.migrate.images"
 local jobs = require "dynamodb.migrate.job"
 local mapper = require "dynamodb.migrate.mapper"
 local option_rules = require "dynamodb.migrate.options"
-local ordered = require "dynamodb.formats.ordered"
 local scans = require "dynamodb.migrate.scan"
 local tails = require "dynamodb.migrate.tail"
 local usage = require "dynamodb.usage"
@@ -32,9 +31,7 @@ local function fail(self, item, code, message)
   local key = images.key(item, self.source.schema)
   local entry = { key = key, why = "failed", code = code, message = message }
   if self.options.on_error ~= "skip" then
-    return nil, errors.new {
-      code = code, message = ("item %s: %s"):format(ordered.plain(key), message), retryable = false,
-    }
+    return nil, self.job.item_error(key, code, message)
   end
   self.job:count "failed"
   self.job:leave(entry)

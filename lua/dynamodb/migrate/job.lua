@@ -4,6 +4,7 @@ local checkpoints = require "dynamodb.migrate.checkpoint"
 local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
 local identities = require "dynamodb.migrate.identity"
+local ordered = require "dynamodb.formats.ordered"
 
 local job_methods = {}
 local job_mt = { __name = "dynamodb.Job", __index = job_methods }
@@ -275,6 +276,17 @@ end
 ---@param entry table    key, why, code, message
 function job_methods:leave(entry)
   if #self.left < 100 then self.left[#self.left + 1] = entry end
+end
+
+--- What a job ends with because of an item.
+---@param key table
+---@param code string
+---@param message string
+---@return dynamodb.Error
+function job_methods.item_error(key, code, message)
+  return errors.new {
+    code = code, message = ("item %s: %s"):format(ordered.plain(key), message), retryable = false,
+  }
 end
 
 --- Are there items that are not as they should be? What an earlier run has left is only counted.

@@ -9,7 +9,6 @@ local jobs = require "dynamodb.migrate.job"
 local left = require "dynamodb.migrate.left"
 local mapper = require "dynamodb.migrate.mapper"
 local option_rules = require "dynamodb.migrate.options"
-local ordered = require "dynamodb.formats.ordered"
 local preview = require "dynamodb.migrate.preview"
 local recovery = require "dynamodb.migrate.recovery"
 local scans = require "dynamodb.migrate.scan"
@@ -133,9 +132,7 @@ function migration_methods:fail(key, code, message)
   if self.job.options.on_error == "skip" then
     return self:leave { key = key, why = "failed", code = code, message = message }
   end
-  return nil, errors.new {
-    code = code, message = ("item %s: %s"):format(ordered.plain(key), message), retryable = false,
-  }
+  return nil, self.job.item_error(key, code, message)
 end
 
 --- What became of a step. Items that are to be mapped again are added to `again`.

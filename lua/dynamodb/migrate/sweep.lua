@@ -1,12 +1,10 @@
 --- Changes or deletes the items that meet a condition. Each write is under that condition again: an item that does not
 --- meet it any more is left alone.
 local e = require "dynamodb.expression.operators"
-local errors = require "dynamodb.error"
 local images = require "dynamodb.migrate.images"
 local jobs = require "dynamodb.migrate.job"
 local mapper = require "dynamodb.migrate.mapper"
 local option_rules = require "dynamodb.migrate.options"
-local ordered = require "dynamodb.formats.ordered"
 local parallel = require "dynamodb.parallel"
 local rates = require "dynamodb.migrate.rate"
 local scans = require "dynamodb.migrate.scan"
@@ -73,9 +71,7 @@ local function fail(self, key, code, message)
     self.job:leave { key = key, why = "failed", code = code, message = message }
     return true
   end
-  return nil, errors.new {
-    code = code, message = ("item %s: %s"):format(ordered.plain(key), message), retryable = false,
-  }
+  return nil, self.job.item_error(key, code, message)
 end
 
 --- Sweeps the items of a chunk at the same time.
