@@ -64,7 +64,7 @@ describe("memory", function()
   } do
     it("is the same after 10,000 and after 100,000 items: " .. name, function()
       local grown = growth(options)
-      assert.is_true(grown < 128, ("grown by %d KB"):format(grown))
+      assert.is_true(grown < 128, ("grown by %.0f KB"):format(grown))
     end)
   end
 end)
