@@ -42,6 +42,19 @@ describe("an answer", function()
     assert.is_nil((users:put { pk = "a" }))
   end)
 
+  it("that tells its code in a gateway's way is told by that code", function()
+    for body, header in pairs {
+      ['{"code":"RequestTimeout,other"}'] = "", ['{"message":"m"}'] = "a.b#RequestTimeout:http://x/, a.b#Other",
+      ['{"__type":null,"code":null,"Code":"a#b#RequestTimeout"}'] = "x",
+    } do
+      local _, err = client({ { status = 400, body = body, headers = { ["x-amzn-errortype"] = header } } }, {
+        retry = { max_attempts = 1 } }):call "ListTables"
+      assert.equal("RequestTimeout", err.code)
+    end
+    local _, err = client { { status = 400, body = '{"code":1013,"message":"m"}' } }:call "ListTables"
+    assert.same({ "1013", "m" }, { err.code, err.message })
+  end)
+
   it("is discarded whole if its CRC-32 is wrong, also on errors", function()
     for _, status in ipairs { 200, 400 } do
       local db = client { { status = status, body = '{"__type":"a#ValidationException"}',

@@ -14,11 +14,19 @@ local function text_or_nil(value)
 end
 
 --- "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException:http://…" -> "ResourceNotFoundException".
---- Source: Smithy's AWS JSON 1.0 protocol, "Operation error serialization".
+--- Source: Smithy's AWS JSON 1.0 protocol, "Operation error serialization". A comma ends the first of two headers that
+--- a proxy joined.
 ---@param code string
 ---@return string
 local function sanitise(code)
-  return (code:gsub(":.*$", ""):gsub("^.*#", ""))
+  return (code:gsub("[:,].*$", ""):gsub("^.*#", ""))
+end
+
+--- A code of the body; a gateway's may be a number.
+---@param value any
+---@return string?
+local function code_or_nil(value)
+  return type(value) == "number" and ("%.14g"):format(value) or text_or_nil(value)
 end
 
 ---@param list any    CancellationReasons, decoded
@@ -69,7 +77,7 @@ local function failure(answer, text, request_id, options)
   error_shape = error_shape or core.shape(model.error)
   local decoded = core.decode(error_shape, text, options)
   local body = decoded or {}
-  local code = text_or_nil(body.__type) or text_or_nil(body.code) or text_or_nil(body.Code)
+  local code = text_or_nil(body.__type) or code_or_nil(body.code) or code_or_nil(body.Code)
     or text_or_nil(core.header(answer.head, "x-amzn-errortype"))
   code = code and text_or_nil(sanitise(code)) or ("%d"):format(answer.status)
   local message = text_or_nil(body.message) or text_or_nil(body.Message)

@@ -96,7 +96,10 @@ describe("a profile's way to its credentials", function()
   it("is what AWS's cases say", function()
     local cases = vectors.json "credentials/assume-role-tests.json"
     if not cases then return pending "the public test vectors are not here" end
-    local KINDS = { AccessKey = "static", AssumeRole = "role", WebIdentityToken = "web_identity", Sso = "sso" }
+    local KINDS = { AccessKey = "static", AssumeRole = "role", WebIdentityToken = "web_identity", Sso = "sso",
+      NamedSource = "source", CredentialProcess = "process", LoginSession = "login" }
+    local MEMBERS = { NamedSource = "credential_source", CredentialProcess = "credential_process",
+      LoginSession = "login_session" }
     for _, case in ipairs(cases) do
       local input = case.input
       local steps, message = profile.steps({ profiles = input.profiles, sso_sessions = input.sso_sessions or {} },
@@ -109,6 +112,7 @@ describe("a profile's way to its credentials", function()
         for i, expected in ipairs(case.output.ProfileChain) do
           local kind, fields = next(expected)
           assert.equal(KINDS[kind], steps[i].kind)
+          if type(fields) ~= "table" then fields = { [MEMBERS[kind]] = fields } end
           for name, value in pairs(fields) do
             local properties = steps[i].properties
             local session = steps[i].session or {}
@@ -131,6 +135,27 @@ describe("a profile's way to its credentials", function()
       assert.equal("static b, role a", (words({ profiles = profiles }, "a")), name)
       keys[name] = nil
     end
+  end)
+
+  it("may begin at a place that the source, or the profile itself, names without a role", function()
+    local profiles = { a = { role_arn = "r", source_profile = "b" }, b = { credential_source = "EcsContainer" },
+      c = { credential_source = "Environment", aws_access_key_id = "a", aws_secret_access_key = "s" } }
+    assert.equal("source b, role a", (words({ profiles = profiles }, "a")))
+    assert.equal("source b", (words({ profiles = profiles }, "b")))
+    assert.equal("static c", (words({ profiles = profiles }, "c")))
+    profiles.b.credential_source = "Moon"
+    assert.matches('credential_source is "Moon"', select(2, words({ profiles = profiles }, "a")), 1, true)
+  end)
+
+  it("is not SSO's where profile and session tell different ones", function()
+    local session = { sso_region = "eu-west-1", sso_start_url = "u" }
+    local own = { sso_session = "s", sso_account_id = "1", sso_role_name = "r", sso_region = "eu-west-1" }
+    local shared = { profiles = { a = own }, sso_sessions = { s = session } }
+    assert.equal("sso a", (words(shared, "a")))
+    own.sso_region = "eu-west-2"
+    assert.equal("profile a: `sso_region` is another one than in [sso-session s]", select(2, words(shared, "a")))
+    own.sso_region, own.sso_start_url = nil, "other"
+    assert.equal("profile a: `sso_start_url` is another one than in [sso-session s]", select(2, words(shared, "a")))
   end)
 
   for name, case in pairs {

@@ -57,8 +57,21 @@ local function sso_step(shared, name, properties)
       local where = session_name and (" in [sso-session %s]"):format(session_name) or ""
       return nil, ("`%s` is missing%s"):format(needed, where)
     end
+    if (given(properties, needed) or session[needed]) ~= session[needed] then
+      return nil, ("`%s` is another one than in [sso-session %s]"):format(needed, session_name)
+    end
   end
   return { kind = "sso", profile = name, properties = properties, session = session }
+end
+
+local SOURCES = { Environment = true, Ec2InstanceMetadata = true, EcsContainer = true }
+
+--- What is wrong with a place that a profile names.
+---@param place string    its credential_source
+---@return string?
+local function place_problem(place)
+  if SOURCES[place] then return nil end
+  return ("credential_source is %q, not Environment, Ec2InstanceMetadata or EcsContainer"):format(place)
 end
 
 --- Where the credentials of a profile begin.
@@ -70,8 +83,13 @@ end
 ---@return string? message
 local function base_step(shared, name, properties, is_source)
   local step = { profile = name, properties = properties }
+  local place = given(properties, "credential_source")
   if is_source and count_keys(properties) == #KEYS then
     step.kind = "static"
+  elseif place and not given(properties, "role_arn") and count_keys(properties) == 0 then
+    step.kind = "source"
+    local problem = place_problem(place)
+    if problem then return nil, problem end
   elseif given(properties, "web_identity_token_file") then
     if not given(properties, "role_arn") then
       return nil, "`web_identity_token_file` was specified but `role_arn` was missing"
@@ -105,8 +123,6 @@ local function in_order(roles, base)
   return steps
 end
 
-local SOURCES = { Environment = true, Ec2InstanceMetadata = true, EcsContainer = true }
-
 --- What a role's credentials come from: the next profile, or a place.
 ---@param name string
 ---@param properties table<string, string>
@@ -121,9 +137,8 @@ local function source_of(name, properties)
   if not next_profile and not place then
     return nil, nil, "profile must contain `source_profile` or `credential_source` beside `role_arn`"
   end
-  if place and not SOURCES[place] then
-    return nil, nil, ("credential_source is %q, not Environment, Ec2InstanceMetadata or EcsContainer"):format(place)
-  end
+  local problem = place and place_problem(place)
+  if problem then return nil, nil, problem end
   if next_profile == name and count_keys(properties) == 0 then
     return nil, nil, "profile formed an infinite loop: it is its own source and has no keys"
   end
