@@ -25,9 +25,9 @@ describe("the suite of aws-c-auth", function()
   local names = signing.cases()
   if #names == 0 then pending("sigv4/aws-c-auth-v4: vectors absent") end
 
-  it("has 38 cases", function()
+  it("has 38 cases or more", function()
     if #names == 0 then return pending("vectors absent") end
-    assert.are.equal(38, #names)
+    assert.is_true(#names >= 38)
   end)
 
   for _, name in ipairs(names) do

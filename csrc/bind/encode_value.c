@@ -84,6 +84,20 @@ static SetKind element_kind (Encoder *e) {
   }
 }
 
+/* Is the element on top left out: of a type that no DynamoDB value has, or a hole? */
+static int is_left_out (Encoder *e) {
+  lua_State *L = e->L;
+  if (e->options.unsupported != UNSUPPORTED_SKIP) return 0;
+  switch (lua_type(L, -1)) {
+    case LUA_TSTRING:
+    case LUA_TNUMBER:
+    case LUA_TBOOLEAN:
+    case LUA_TTABLE:
+    case LUA_TLIGHTUSERDATA: return 0;
+    default: return element_kind(e) == SET_NONE;
+  }
+}
+
 static Result encode_set_element (Encoder *e, const Frame *frame, SetKind kind) {
   switch (kind) {
     case SET_STRINGS: return encode_string(e, frame);
@@ -144,6 +158,10 @@ static Result encode_elements (Encoder *e, const Frame *frame, SetKind kind, int
   for (child.index = 1; child.index <= count; child.index++) {
     size_t mark = e->out->len;
     lua_rawgeti(L, set, (int)child.index);
+    if (is_left_out(e)) {
+      lua_pop(L, 1);
+      continue;
+    }
     if (element_kind(e) != kind)
       return encode_fail(e, &child, "a set holds strings, numbers or binaries, all of one type");
     if (!first) buffer_byte(e->out, ',');
@@ -161,24 +179,33 @@ static Result encode_elements (Encoder *e, const Frame *frame, SetKind kind, int
   return WRITTEN;
 }
 
+/* Pushes the first element of the set on top that is not left out; its index, 0 if there is none. */
+static lua_Integer push_first (Encoder *e, lua_Integer count) {
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(e->L, -1, (int)i);
+    if (!is_left_out(e)) return i;
+    lua_pop(e->L, 1);
+  }
+  return 0;
+}
+
 static Result encode_set (Encoder *e, const Frame *frame) {
   static const char *const tags[] = {NULL, "{\"SS\":", "{\"NS\":", "{\"BS\":"};
-  lua_State *L = e->L;
   Keys keys;
   if (!encode_count_keys(e, frame, &keys)) return FAILED;
-  if (keys.max != keys.count) return encode_fail(e, frame, "a hole in a set");
-  if (keys.count == 0) {
+  if (keys.max != keys.count && e->options.unsupported != UNSUPPORTED_SKIP)
+    return encode_fail(e, frame, "a hole in a set");
+  if (!push_first(e, keys.max)) {
     if (e->options.empty_sets == EMPTY_SETS_OMIT) return SKIPPED;
     if (e->options.empty_sets == EMPTY_SETS_ERROR) return encode_fail(e, frame, "a set cannot be empty");
     buffer_literal(e->out, "{\"NULL\":true}");
     return WRITTEN;
   }
-  lua_rawgeti(L, -1, 1);
   SetKind kind = element_kind(e);
-  lua_pop(L, 1);
+  lua_pop(e->L, 1);
   if (!kind) return encode_fail(e, frame, "a set holds strings, numbers or binaries");
   buffer_string(e->out, tags[kind]);
-  return close_value(e, encode_elements(e, frame, kind, (int)keys.count));
+  return close_value(e, encode_elements(e, frame, kind, (int)keys.max));
 }
 
 /* ==} */
