@@ -1,5 +1,6 @@
 -- What another client was observed to do with answers, done by this one over real sockets: attempts, the class of the
 -- delays between them, outcome, name and message. Where this library promises better, its promise holds.
+local core = require "dynamodb.core"
 local dynamodb = require "dynamodb"
 local server = require "spec.support.server"
 local vectors = require "spec.support.vectors"
@@ -18,20 +19,25 @@ local function bytes_of(response)
   return (text:gsub("Whatever", REASONS[response.status] or "Whatever", 1))
 end
 
+-- Is it an answer that this library does not believe? Such a reading is asked for again.
+local function is_unreadable(response)
+  local sum = (response.headers or {})["x-amz-crc32"]
+  return response.connection ~= nil or sum ~= nil and tonumber(sum) ~= core.crc32(response.body)
+    or response.status < 300 and not response.body:find "^%s*{"
+end
+
 -- What this library says where the observed client's words are accidents of its own: bodies that are not JSON, answers
 -- without a code, broken connections.
 local function expectation(case)
   local seen, response = case.observed, case.response
   local expected = { code = seen.name, message = seen.message, attempts = seen.attempts, class = seen.delayClass }
   if expected.class == vectors.null then expected.class = nil end
-  if seen.name == "Unknown" then
-    expected.code, expected.message = ("%d"):format(response.status), ""
-  elseif case.case == "400 html" then
-    expected.code, expected.message = "400", response.body
-  elseif case.case == "200 html" then -- a reading that cannot be read is asked for again
+  if is_unreadable(response) then
     expected.code, expected.message, expected.attempts, expected.class = "ResponseError", nil, 4, "non-throttling"
-  elseif response.connection then
-    expected.code, expected.message = "ResponseError", nil
+  elseif seen.name == "Unknown" then
+    expected.code, expected.message = ("%d"):format(response.status), ""
+  elseif seen.name == "SyntaxError" then
+    expected.code, expected.message = ("%d"):format(response.status), response.body
   end
   if seen.message == "UnknownError" then expected.message = "" end
   return expected
@@ -87,7 +93,7 @@ describe("as observed:", function()
       it(case.case, function()
         local value, err, meta, classes = call(case, { base = BASE, throttling_base = THROTTLING_BASE, random = 1 })
         local requests = peer:requests()
-        if seen.outcome == "ok" then
+        if seen.outcome == "ok" and not is_unreadable(case.response) then
           assert.is_nil(err)
           assert.same({ seen.attempts, seen.attempts }, { #requests, meta.attempts })
           assert.same(seen.output.Item and { a = "b" }, value.Item)
