@@ -53,10 +53,12 @@ describe("credential_process", function()
       found.session_token, found.account_id, found.expires })
   end)
 
-  it("takes an end as the program date writes it", function()
-    local json = JSON:gsub("2199%-01%-01T00:00:00Z", "2199-01-01T01:00:00+0100")
-    local found = find(script("date", "echo '" .. json .. "'"))
-    assert.equal(7226582400, found.expires)
+  it("takes an end as the program date writes it, and Python's str", function()
+    for _, text in ipairs { "2199-01-01T01:00:00+0100", "2199-01-01 00:00:00+00:00" } do
+      local json = JSON:gsub("2199%-01%-01T00:00:00Z", text)
+      local found = find(script("date", "echo '" .. json .. "'"))
+      assert.equal(7226582400, found.expires)
+    end
   end)
 
   it("runs it without a shell, its words as quoted", function()

@@ -20,7 +20,8 @@ end
 function document.time(value)
   if type(value) == "number" then return value / 1000 end
   if type(value) == "string" then
-    value = value:gsub("UTC$", "Z"):gsub("([+-]%d%d)(%d%d)$", "%1:%2") -- older releases of the CLI; date +%FT%T%z
+    -- Older releases of the CLI; date +%FT%T%z; what Python's programs print.
+    value = value:gsub("UTC$", "Z"):gsub("([+-]%d%d)(%d%d)$", "%1:%2"):gsub("^(%d+%-%d+%-%d+) ", "%1T")
   end
   return (time.parse(value))
 end
