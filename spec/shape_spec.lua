@@ -59,7 +59,8 @@ describe("core.encode", function()
     end
   end)
 
-  it("leaves members out that are null", function()
+  it("leaves members out that are null, but not a value, which can be NULL", function()
+    assert.are.equal('{"Value":{"NULL":true}}', core.encode(core.shape "(Exists,Value v)", { Value = core.null }))
     assert.are.equal("{}", core.encode(GET, { TableName = core.null, Key = core.null, Novelty = core.null }))
     assert.are.equal('{"Key":{"a":{"NULL":true}}}', core.encode(GET, { Key = { a = core.null } }))
   end)

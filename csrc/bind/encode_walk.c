@@ -179,7 +179,8 @@ Result encode_object (Encoder *e, const Frame *frame, const Shape *shape) {
     if (!first) buffer_byte(out, ',');
     if (!json_write_string(out, child.key, child.len)) return encode_fail(e, &child, "a name that is not UTF-8");
     buffer_byte(out, ':');
-    int is_absent = shape->kind == SHAPE_STRUCTURE && lua_islightuserdata(L, -1) && !lua_touserdata(L, -1);
+    int is_absent = shape->kind == SHAPE_STRUCTURE && member->kind != SHAPE_VALUE /* which can be NULL */
+                    && lua_islightuserdata(L, -1) && !lua_touserdata(L, -1);
     if (is_absent && !may_be_absent(e, &child)) return FAILED;
     Result result = is_absent ? SKIPPED : encode_shaped(e, &child, member);
     if (result == FAILED) return FAILED;
