@@ -20,11 +20,13 @@ local function outcome_of(response)
   }
 end
 
--- A policy as the vectors were recorded: general numbers, not DynamoDB's.
+-- A policy as the vectors were recorded: general numbers, unless a case is of DynamoDB.
 local function policy_of(given)
+  local is_own = (given.service or ""):lower():find "^dynamodb" ~= nil
   return core.retry {
-    base = 0.05, throttling_base = 1, random = given.exponential_base, max_attempts = given.max_attempts or 3,
-    max_backoff = given.max_backoff_time, initial_quota = given.initial_retry_tokens,
+    base = not is_own and 0.05 or nil, throttling_base = 1, random = given.exponential_base,
+    max_attempts = given.max_attempts or not is_own and 3 or nil, max_backoff = given.max_backoff_time,
+    initial_quota = given.initial_retry_tokens,
   }
 end
 
