@@ -137,14 +137,27 @@ describe("a profile's way to its credentials", function()
     end
   end)
 
-  it("may begin at a place that the source, or the profile itself, names without a role", function()
-    local profiles = { a = { role_arn = "r", source_profile = "b" }, b = { credential_source = "EcsContainer" },
-      c = { credential_source = "Environment", aws_access_key_id = "a", aws_secret_access_key = "s" } }
+  it("may begin at a place that the source names without a role", function()
+    local profiles = { a = { role_arn = "r", source_profile = "b" }, b = { credential_source = "EcsContainer" } }
     assert.equal("source b, role a", (words({ profiles = profiles }, "a")))
-    assert.equal("source b", (words({ profiles = profiles }, "b")))
-    assert.equal("static c", (words({ profiles = profiles }, "c")))
+    assert.equal("", (words({ profiles = profiles }, "b")))
     profiles.b.credential_source = "Moon"
     assert.matches('credential_source is "Moon"', select(2, words({ profiles = profiles }, "a")), 1, true)
+  end)
+
+  it("begins where the AWS CLI begins when a profile names several places", function()
+    local own = { aws_access_key_id = "a", aws_secret_access_key = "s", login_session = "l", credential_process = "p",
+      sso_session = "s", sso_account_id = "1", sso_role_name = "r", web_identity_token_file = "t", role_arn = "r" }
+    local shared = { profiles = { a = own }, sso_sessions = { s = { sso_region = "eu-west-1", sso_start_url = "u" } } }
+    assert.equal("web_identity a", (words(shared, "a")))
+    own.web_identity_token_file, own.role_arn = nil, nil
+    assert.equal("sso a", (words(shared, "a")))
+    own.sso_session, own.sso_account_id, own.sso_role_name = nil, nil, nil
+    assert.equal("static a", (words(shared, "a")))
+    own.aws_access_key_id, own.aws_secret_access_key = nil, nil
+    assert.equal("login a", (words(shared, "a")))
+    own.login_session = nil
+    assert.equal("process a", (words(shared, "a")))
   end)
 
   it("is not SSO's where profile and session tell different ones", function()

@@ -74,7 +74,7 @@ local function place_problem(place)
   return ("credential_source is %q, not Environment, Ec2InstanceMetadata or EcsContainer"):format(place)
 end
 
---- Where the credentials of a profile begin.
+--- Where the credentials of a profile begin, of several places at the one that the AWS CLI takes.
 ---@param shared dynamodb.SharedConfig
 ---@param name string
 ---@param properties table<string, string>
@@ -86,7 +86,7 @@ local function base_step(shared, name, properties, is_source)
   local place = given(properties, "credential_source")
   if is_source and count_keys(properties) == #KEYS then
     step.kind = "static"
-  elseif place and not given(properties, "role_arn") and count_keys(properties) == 0 then
+  elseif is_source and place and not given(properties, "role_arn") then
     step.kind = "source"
     local problem = place_problem(place)
     if problem then return nil, problem end
@@ -98,15 +98,15 @@ local function base_step(shared, name, properties, is_source)
   elseif given(properties, "sso_session") or given(properties, "sso_account_id")
     or given(properties, "sso_start_url") or given(properties, "sso_role_name") then
     return sso_step(shared, name, properties)
-  elseif given(properties, "login_session") then
-    step.kind = "login"
-  elseif given(properties, "credential_process") then
-    step.kind = "process"
   elseif count_keys(properties) > 0 then
     for _, key in ipairs(KEYS) do
       if not given(properties, key) then return nil, "profile missing " .. key end
     end
     step.kind = "static"
+  elseif given(properties, "login_session") then
+    step.kind = "login"
+  elseif given(properties, "credential_process") then
+    step.kind = "process"
   else
     return nil
   end
