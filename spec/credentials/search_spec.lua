@@ -64,6 +64,13 @@ describe("the search for credentials", function()
     assert.is_nil(err.message:find("AKHALF", 1, true))
   end)
 
+  it("does not ask a profile that assumes no role before a web identity token, be it broken", function()
+    local _, err, runtime = find({ HOME = "/h", AWS_WEB_IDENTITY_TOKEN_FILE = "/token", AWS_ROLE_ARN = "arn:r" },
+      { ["/h/.aws/credentials"] = "[default]\naws_access_key_id = AKHALF", ["/token"] = "jwt" })
+    assert.matches("AssumeRoleWithWebIdentity", err.message, 1, true)
+    assert.equal("sts.eu-west-1.amazonaws.com", runtime.requests[1].host)
+  end)
+
   it("asks only the place that had some from then on", function()
     local db, runtime = credentials.client { variables = ENV, files = files }
     db:runtime()

@@ -182,11 +182,13 @@ function profile.steps(shared, chosen)
   end
 end
 
---- Is a role assumed at the end of this way?
----@param steps dynamodb.credentials.Step[]
+--- Is a role assumed at the end of a profile's way?
+---@param shared dynamodb.SharedConfig
+---@param chosen string    the profile's name
 ---@return boolean
-function profile.assumes_role(steps)
-  return steps[#steps].kind == "role"
+function profile.assumes_role(shared, chosen)
+  local properties = shared.profiles[chosen]
+  return properties ~= nil and is_role(properties)
 end
 
 return profile

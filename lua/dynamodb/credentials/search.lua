@@ -142,8 +142,9 @@ end
 function profile_methods:get(runtime, deadline)
   if not self.provider then
     local context = self.context
-    local steps, message = profile.steps(context.profile.shared, context.profile.name)
-    if steps and self.only_roles and not profile.assumes_role(steps) then return nil end
+    local shared, name = context.profile.shared, context.profile.name
+    if self.only_roles and not profile.assumes_role(shared, name) then return nil end
+    local steps, message = profile.steps(shared, name)
     if steps then self.provider, message = build(context, steps) end
     if message then return failure(message) end
     if not steps then return nil end
