@@ -51,8 +51,10 @@ describe("an answer", function()
         retry = { max_attempts = 1 } }):call "ListTables"
       assert.equal("RequestTimeout", err.code)
     end
-    local _, err = client { { status = 400, body = '{"code":1013,"message":"m"}' } }:call "ListTables"
-    assert.same({ "1013", "m" }, { err.code, err.message })
+    for _, name in ipairs { "__type", "code", "Code" } do
+      local _, err = client { { status = 400, body = ('{"%s":1013,"message":"m"}'):format(name) } }:call "ListTables"
+      assert.same({ "1013", "m" }, { err.code, err.message })
+    end
   end)
 
   it("is discarded whole if its CRC-32 is wrong, also on errors", function()

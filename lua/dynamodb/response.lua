@@ -77,7 +77,7 @@ local function failure(answer, text, request_id, options)
   error_shape = error_shape or core.shape(model.error)
   local decoded = core.decode(error_shape, text, options)
   local body = decoded or {}
-  local code = text_or_nil(body.__type) or code_or_nil(body.code) or code_or_nil(body.Code)
+  local code = code_or_nil(body.__type) or code_or_nil(body.code) or code_or_nil(body.Code)
     or text_or_nil(core.header(answer.head, "x-amzn-errortype"))
   code = code and text_or_nil(sanitise(code)) or ("%d"):format(answer.status)
   local message = text_or_nil(body.message) or text_or_nil(body.Message)
