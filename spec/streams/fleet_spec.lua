@@ -164,12 +164,12 @@ describe("consumers that share a stream", function()
   it("begin no record after the lease is lost, and set no checkpoint", function()
     new_world { seed = 1, records = 200, every = 0.001 }
     world:pass(1)
-    local stopped, one
-    one = world:start(options(), function()
+    local stopped, one -- the shard that it is at
+    one = world:start(options(), function(_, ctx)
       work()
-      if #world.log == 3 and not stopped then
+      if #world.log >= 3 and not stopped then
         one:stop()
-        stopped = world.runtime:now()
+        stopped = ctx.shard_id
         work() -- is still in this record when it goes on
       end
     end)
@@ -178,17 +178,32 @@ describe("consumers that share a stream", function()
     world:pass(LEASE * 3)
     local taken
     for i, entry in ipairs(world.log) do
-      if entry.consumer == 2 and entry.shard == world.log[3].shard then taken = taken or i end
+      if entry.consumer == 2 and entry.shard == stopped then taken = taken or i end
     end
     assert.is_number(taken)
     local count = #world.log
     one:continue()
     world:pass(1)
     for i = count + 1, #world.log do
-      assert.is_false(world.log[i].consumer == 1 and world.log[i].shard == world.log[3].shard)
+      assert.is_false(world.log[i].consumer == 1 and world.log[i].shard == stopped)
     end
     two:kill()
     assert.is_nil(one.err)
+  end)
+
+  it("begin no record when their machine wakes up that was suspended for longer than a lease", function()
+    for seed = 1, 4 do
+      new_world { seed = seed, records = 200, every = 0.001 }
+      world:pass(1)
+      local one = world:start(options(), work)
+      world:pass(0.5)
+      world:start(options(), work)
+      one:suspend(LEASE * 3)
+      world:pass(1)
+      assert.equal(0, stream_world.late(world.log))
+      world:close()
+      renew_table()
+    end
   end)
 
   it("hand over to one that comes: nothing is done twice, and each has its share", function()

@@ -272,7 +272,7 @@ describe("a lease table", function()
       proxy:next "drop_reply"
       assert(one[write[1]](one, lease, write[2]))
     end
-    assert.same({ 4, "SHARD_END" }, { row().leaseCounter, row().checkpoint })
+    assert.same({ 5, "SHARD_END" }, { row().leaseCounter, row().checkpoint })
     assert.equal(4, proxy:counts().drop_reply)
   end)
 
@@ -282,6 +282,36 @@ describe("a lease table", function()
     assert(one:renew(fields)) -- as if its answer had never come
     assert(one:checkpoint(lease, "8"))
     assert.same({ "8", 3 }, { row().checkpoint, row().leaseCounter })
+  end)
+
+  it("does not last longer by a write of which nobody knows when it was applied", function()
+    local lease, one = taken "a"
+    local function before()
+      local past = { now = lease.written.now - 4, time = lease.written.time - 4 }
+      return { lock = lease.lock, id = "s1", counter = lease.counter, checkpoint = lease.checkpoint, written = past }
+    end
+    local early = before()
+    assert(one:checkpoint(lease, "8"))
+    assert(one:checkpoint(early, "8"))
+    assert.is_true(one:left(early) <= 6)
+    early = before()
+    assert(one:renew(lease))
+    assert(one:renew(early))
+    assert.is_true(one:left(early) > 6)
+    assert.equal(row().leaseCounter, early.counter)
+    assert.equal(lease.counter + 1, early.counter)
+  end)
+
+  it("has expired when either clock says so", function()
+    local lease, one = taken "a"
+    assert.is_true(one:left(lease) > 9)
+    lease.written.time = lease.written.time - 10
+    assert.is_true(one:left(lease) <= 0)
+    assert(one:renew(lease))
+    lease.written.time = lease.written.time + 3600 -- the wall clock was set back
+    assert.is_true(one:left(lease) > 9)
+    lease.written.now = lease.written.now - 10
+    assert.is_true(one:left(lease) <= 0)
   end)
 
   it("reads whatever the client makes of numbers", function()

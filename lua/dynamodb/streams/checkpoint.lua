@@ -87,10 +87,11 @@ end
 --- Nobody else could have it.
 ---@param lease dynamodb.Lease
 ---@return dynamodb.Lease
-function checkpoint_methods.take(_, lease)
-  lease.expires = math.huge
-  return lease
-end
+function checkpoint_methods.take(_, lease) return lease end
+
+--- It lasts for ever.
+---@return number
+function checkpoint_methods.left() return math.huge end
 
 --- Sets how far the shard was read.
 ---@param lease dynamodb.Lease

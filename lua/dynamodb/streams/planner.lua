@@ -25,6 +25,7 @@ local planner = {}
 ---@field owner string?            the consumer that reads it
 ---@field counter integer?         of its writes
 ---@field wanted_by string?        the consumer that asks for it
+---@field written table?           when this consumer's last write of it that is known to be done began
 
 ---@class dynamodb.StreamView
 ---@field shards table<string, dynamodb.Shard>     all that are known

@@ -23,6 +23,7 @@ local worker_mt = { __name = "dynamodb.ShardWorker", __index = worker_methods }
 ---@field attempts integer     at that record
 ---@field pinned number        when it was noted where LATEST is
 ---@field batch dynamodb.StreamBatch?    that the handler has
+---@field gap string?          the place behind which records were lost, as was told
 
 local SLICE = 0.2           -- seconds of a wait after which it is looked whether there is still something to wait for
 local FIRST, LONGEST = 0.2, 10 -- seconds before something is tried again: from, to
@@ -72,7 +73,7 @@ local function insist(self, method, ...)
       consumer:fail(err)
       return false
     end
-    if consumer:is_stopping() and consumer.runtime:now() >= lease.expires then return false end
+    if consumer:is_stopping() and consumer.store:left(lease) <= 0 then return false end
     failures = failures + 1
     consumer.runtime:sleep(math.min(delay(self, failures), PATIENCE))
   end
@@ -83,7 +84,7 @@ end
 ---@return boolean
 local function holds(self)
   if self.lease.lost then return false end
-  return self.consumer.runtime:now() < self.lease.expires or insist(self, "renew")
+  return self.consumer.store:left(self.lease) > 0 or insist(self, "renew")
 end
 
 -- ---------------------------------------------------------------------------------------------------- handling ----
@@ -194,15 +195,20 @@ end
 
 -- ----------------------------------------------------------------------------------------------------- reading ----
 
---- What was to be read is not there any more.
+--- What was to be read is not there any more. That is told once: if the oldest record is gone as well before it is
+--- read, that is the same gap.
 ---@param self dynamodb.ShardWorker
 ---@param err dynamodb.Error
 ---@param kind "trimmed"|"gone"
 local function lost_records(self, err, kind)
   local lease, consumer = self.lease, self.consumer
-  local gap = { stream = consumer.arn, shard_id = lease.id, after = lease.checkpoint }
-  if not consumer:tell_gap(gap, err) then return end
+  local is_known = self.gap == lease.checkpoint
+  self.gap = lease.checkpoint
+  if not is_known and not consumer:tell_gap({ stream = consumer.arn, shard_id = lease.id, after = self.gap }, err) then
+    return
+  end
   if kind == "trimmed" then
+    if is_known then pause(self, delay(self, self.failures)) end
     self.reader:rewind()
   else
     consumer.topology:forget(lease.id)
