@@ -260,6 +260,21 @@ describe("a consumer by itself", function()
     assert.same({ 1, 8 }, { report.gaps, report.shards })
   end)
 
+  it("tells once of a gap, and asks with pauses as long as the oldest record is gone before it is read", function()
+    new_world { seed = 9, every = 0.05, faults = {} }
+    local gaps = {}
+    local one = world:start { poll = 0.1, timeout = 60,
+      on_trimmed = function(gap) gaps[#gaps + 1] = gap.shard_id .. " " .. gap.after end }
+    world.model.faults.trimmed = 1
+    world:pass(20)
+    local asked = world.model.counts.GetRecords
+    world.model.faults.trimmed = nil
+    read_all()
+    assert(one:result())
+    assert.same({ "shardId-a TRIM_HORIZON", "shardId-b TRIM_HORIZON" }, gaps)
+    assert.is_true(asked < 2 * 15, asked .. " requests in 20 seconds of two shards")
+  end)
+
   it("tells of a shard that is not there any more before it was read", function()
     new_world { seed = 10, every = 0.05 }
     local gaps = {}
