@@ -56,6 +56,11 @@ describe("the share of a consumer", function()
     assert.is_nil((select(2, decide { "x", "x", "me" })))
   end)
 
+  it("asks nobody for what is let go of, or asked for, already", function()
+    assert.is_nil((select(2, decide { "/x", "/x", "/x" })))
+    assert.equal("c", (select(2, decide { "/x", "x/y", "x", "/x", "x/y", "x" })))
+  end)
+
   it("has what stood still for the lease time", function()
     assert.equal("ab", (decide({ "x", "x" }, { now = 10 })))
     assert.equal("a", (decide({ "x", "x" }, { now = 10, moved = { b = true } })))
