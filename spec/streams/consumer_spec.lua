@@ -410,6 +410,30 @@ describe("a consumer by itself", function()
     end
   end)
 
+  it("waits out what passes when it starts, but not for ever", function()
+    new_world { seed = 1, records = 5 }
+    local answer, refusals = world.runtime.handler, 6
+    world.runtime.handler = function(request)
+      local is_refused = refusals > 0 and request.head:find "DescribeTable"
+      if not is_refused then return answer(request) end
+      refusals = refusals - 1
+      return { status = 400, body = '{"__type":"x#ThrottlingException","message":"too fast"}' }
+    end
+    local stream = world:start({ timeout = 0.01 }).db:stream "orders"
+    assert.equal(40, assert(stream:consume(function() end, { timeout = 60 })).records)
+    refusals = math.huge
+    local begun = world.runtime:now()
+    local report, err = stream:consume(function() end, { max_attempts = 4 })
+    assert.same({ nil, "ThrottlingException" }, { report, err.code })
+    assert.is_true(world.runtime:now() - begun > 0.7)
+    local ends = false
+    world.runtime:spawn(function()
+      world:pass(0.5)
+      ends = true
+    end)
+    assert.equal(0, assert(stream:consume(function() end, { stop = function() return ends end })).records)
+  end)
+
   it("says that a table has no stream", function()
     new_world { seed = 1 }
     world.model:disable()

@@ -147,7 +147,7 @@ end
 --- | `lease` | seconds after which another process takes over from one that died; 10 |
 --- | `batch_size` | records that are read, and handled before a checkpoint, at most; 100 |
 --- | `poll` | seconds between two looks at a shard in which nothing happens; 1 |
---- | `max_attempts` | at a record that fails, after delays from 0.2 to 10 seconds; 10 |
+--- | `max_attempts` | at a record that fails, and at starting, after delays from 0.2 to 10 seconds; 10 |
 --- | `on_failure` | `f(record, err, ctx)` gets a record that has failed so often, which is passed over then |
 --- | `on_trimmed` | `f(gap)` is told of records that were lost (stream, shard_id, after); without it that is an error |
 --- | `stop` | a function; once it returns true nothing further is begun |
@@ -171,9 +171,7 @@ function stream_methods:consume(handler, options)
   usage.check_type(handler, "function", "the handler of consume")
   options = check_reading(self.client, option_rules.check(options, CONSUMING, "consume"))
   check_checkpoint(self, options)
-  local arn, err = self:arn()
-  if not arn then return nil, err end
-  return consumers.new(self.client, arn, handler, options):run(options.places)
+  return consumers.new(self, handler, options):run(options.places)
 end
 
 --- The stream of a table. No request is made.

@@ -1,11 +1,11 @@
 --- One shard in the hands of a consumer: it reads, has the records handled, and sets the checkpoint behind those that
 --- are done. It ends when the shard does, when the lease is lost or wanted by another one, and with the consumer.
 local contexts = require "dynamodb.streams.context"
+local delay_of = require "dynamodb.streams.delay"
 local errors = require "dynamodb.error"
 local events = require "dynamodb.streams.event"
 local is_passing = require "dynamodb.streams.passing"
 local pace = require "dynamodb.streams.pace"
-local random = require "dynamodb.random"
 local readers = require "dynamodb.streams.reader"
 local records = require "dynamodb.streams.record"
 
@@ -26,7 +26,6 @@ local worker_mt = { __name = "dynamodb.ShardWorker", __index = worker_methods }
 ---@field gap string?          the place behind which records were lost, as was told
 
 local SLICE = 0.2           -- seconds of a wait after which it is looked whether there is still something to wait for
-local FIRST, LONGEST = 0.2, 10 -- seconds before something is tried again: from, to
 local PATIENCE = 2          -- seconds before a write of the lease is tried again, at most
 local PIN = 240             -- seconds after which the place of LATEST is noted anew; iterators live 900
 
@@ -53,10 +52,7 @@ end
 ---@param self dynamodb.ShardWorker
 ---@param failures integer    in a row, before it
 ---@return number
-local function delay(self, failures)
-  local seconds = math.min(FIRST * 2 ^ math.min(failures - 1, 20), LONGEST)
-  return seconds * (0.5 + (self.consumer.client.random or random)() / 2)
-end
+local function delay(self, failures) return delay_of(failures, self.consumer.client.random) end
 
 --- Does something with the lease until it is known to have worked, or that it was in vain.
 ---@param self dynamodb.ShardWorker
