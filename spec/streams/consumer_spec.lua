@@ -404,7 +404,9 @@ describe("a consumer by itself", function()
       { "checkpoint must be the name", stream.consume, stream, print, { checkpoint = {} } },
       { "stop must be a function", stream.records, stream, { stop = true } },
       { 'unknown option of records "checkpoint"', stream.records, stream, { checkpoint = "app" } },
-      { "db:stream needs a table", db.stream, db, 5 },
+      { "checkpoint must be the name", stream.consume, stream, print, { checkpoint = { file = "" } } },
+      { "db:stream needs a table.* not a number", db.stream, db, 5 },
+      { "db:stream needs a table.* not an empty text", db.stream, db, "" },
     } do
       assert.matches(case[1], message_of((table.unpack or unpack)(case, 2)))
     end

@@ -206,6 +206,33 @@ describe("consumers that share a stream", function()
     end
   end)
 
+  it("begin no record when they hear of a lease's renewal only after it has expired", function()
+    for seed = 1, 16 do
+      new_world { seed = seed, records = 200, every = 0.001 }
+      world:pass(1)
+      local one = world:start(options(), work)
+      world:pass(world.model:random())
+      one:stop()
+      world:pass(LEASE * 2)
+      local answer, is_slow = world.runtime.handler, true
+      world.runtime.handler = function(request, ...)
+        local got = answer(request, ...)
+        if is_slow and request.body:find('"UpdateExpression":"SET #0 = :0"', 1, true) then
+          world:pass(LEASE * 2)
+        end
+        return got
+      end
+      one:continue()
+      world:start(options(), work)
+      world:pass(LEASE * 3)
+      is_slow = false
+      read_all()
+      assert.equal(0, stream_world.late(world.log))
+      world:close()
+      renew_table()
+    end
+  end)
+
   it("hand over to one that comes: nothing is done twice, and each has its share", function()
     new_world { seed = 3, records = 200, every = 0.05 }
     world:start(options(), work)

@@ -88,7 +88,7 @@ local function check_checkpoint(self, options)
     options.lease_table = self.client:table(given)
   elseif mt and mt.__name == "dynamodb.Table" then
     options.lease_table = given.client:table(given.name)
-  elseif type(given) == "table" and type(given.file) == "string" then
+  elseif type(given) == "table" and type(given.file) == "string" and given.file ~= "" then
     usage.check_names(given, { file = true }, "member of checkpoint")
     options.file = given.file
   else
@@ -184,7 +184,8 @@ local function new(client, of)
     client, of = of.client, of.name
   end
   if type(of) ~= "string" or of == "" then
-    usage.raise("db:stream needs a table, its name or the ARN of a stream, not a " .. type(of))
+    usage.raise("db:stream needs a table, its name or the ARN of a stream, not "
+      .. (of == "" and "an empty text" or "a " .. type(of)))
   end
   return setmetatable({ client = client, name = of }, stream_mt)
 end

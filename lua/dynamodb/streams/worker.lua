@@ -75,12 +75,16 @@ local function insist(self, method, ...)
   end
 end
 
---- Is the lease still this consumer's? One that has expired may be, if nobody wanted it.
+--- Is the lease still this consumer's? One that has expired may be, if nobody wanted it; again when the answer to that
+--- took longer than a lease.
 ---@param self dynamodb.ShardWorker
 ---@return boolean
 local function holds(self)
-  if self.lease.lost then return false end
-  return self.consumer.store:left(self.lease) > 0 or insist(self, "renew")
+  local lease, store = self.lease, self.consumer.store
+  while not lease.lost and store:left(lease) <= 0 do
+    if self.consumer:is_stopping() or not insist(self, "renew") then return false end
+  end
+  return not lease.lost
 end
 
 -- ---------------------------------------------------------------------------------------------------- handling ----
@@ -164,7 +168,7 @@ end
 local function handle(self, batch)
   local consumer = self.consumer
   while #batch > 0 do
-    if self:is_over() or not holds(self) then return false end
+    if not holds(self) or self:is_over() then return false end
     self.batch, self.turn = batch, consumer.runtime:now()
     batch.failed, batch.err = nil, nil
     local ok, answer, problem = pcall(consumer.handler, batch, self.ctx)
