@@ -186,9 +186,7 @@ local function handle(self, batch)
         if not advance(self, batch, 2) then return false end
         batch = events.rest(batch, 2)
       end
-    elseif first and not self:is_over() and not insist(self, "renew") then -- there was little time left
-      return false
-    end
+    end -- else there was little time left, and the checkpoint has renewed the lease
   end
   return true
 end
