@@ -99,7 +99,7 @@ function checkpoint_methods.left() return math.huge end
 ---@return boolean? ok
 ---@return dynamodb.Error?
 function checkpoint_methods:checkpoint(lease, place)
-  lease.checkpoint, lease.iterator, lease.since = place, nil, nil
+  lease.checkpoint, lease.iterator = place, nil
   return save(self)
 end
 

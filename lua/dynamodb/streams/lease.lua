@@ -308,7 +308,7 @@ end
 local function progress(place)
   return {
     set = { checkpoint = place, checkpointSubSequenceNumber = 0, ownerSwitchesSinceCheckpoint = 0 },
-    remove = { "latestIterator", "latestSince" },
+    remove = { "latestIterator" },
   }
 end
 
@@ -372,7 +372,7 @@ local function transact(self, lease, place, f, options)
     end, options)
     if ok then
       lease.counter, lease.checkpoint = changes.set.leaseCounter, place
-      lease.iterator, lease.since, lease.written = nil, nil, written
+      lease.iterator, lease.written = nil, written
       return true
     end
     local reason = err:is "TransactionCanceled" and err.reasons and number_of and err.reasons[number_of]
