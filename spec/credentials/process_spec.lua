@@ -1,7 +1,6 @@
 -- Programs that print credentials. They are real ones, run by the plain runtime.
 local dynamodb = require "dynamodb"
 local fake = require "dynamodb.runtime.fake"
-local lfs = require "lfs"
 local loopback = require "spec.support.loopback"
 local plain = require "dynamodb.runtime.plain"
 local process = require "spec.support.process"

@@ -137,7 +137,8 @@ end)
 
 -- A stream that grows by itself: shards split, records are written, old shards are trimmed.
 local function new_world(seed)
-  local world = { shards = {}, order = {}, written = {}, handled = {}, clock = 0, state = seed * 104729 % 2147483646 + 1 }
+  local world = { shards = {}, order = {}, written = {}, handled = {}, clock = 0 }
+  world.state = seed * 104729 % 2147483646 + 1
   function world.random(n)
     world.state = world.state * 16807 % 2147483647
     return world.state % n + 1

@@ -130,7 +130,7 @@ describe("the records of a stream", function()
     end
   end)
 
-  it("are asked for with pauses, and a gap is told once, as long as the oldest one is gone before it is read", function()
+  it("are asked for with pauses as long as the oldest one is gone before it is read; that gap is told once", function()
     start { seed = 5, faults = { trimmed = 1 } }
     world.runtime:spawn(function()
       world:pass(5)

@@ -184,9 +184,9 @@ end
 ---@return { now: number, time: number }
 local function moment(self) return { now = self.client:now(), time = self.client:runtime():time() } end
 
---- Seconds for which the lease is this consumer's without another write; none when it has expired. They are counted from
---- when the last write of it began, on the clock that has gone further: while a machine is suspended its monotonic clock
---- may stand still.
+--- Seconds for which the lease is this consumer's without another write; none when it has expired. They are counted
+--- from when the last write of it began, on the clock that has gone further: while a machine is suspended its monotonic
+--- clock may stand still.
 ---@param lease dynamodb.Lease
 ---@return number
 function lease_methods:left(lease)
