@@ -340,6 +340,26 @@ describe("consumers that share a stream", function()
     end
   end)
 
+  it("go on where a transaction of another one is in the way of a write", function()
+    new_world { seed = 3, records = 60, every = 0.05 }
+    local answer, writes = world.runtime.handler, 0
+    world.runtime.handler = function(request, ...)
+      local is_write = request.head:find "UpdateItem"
+      writes = writes + (is_write and 1 or 0)
+      if not is_write or writes % 3 > 0 then return answer(request, ...) end
+      return { status = 400, body = '{"__type":"com.amazonaws.dynamodb.v20120810#TransactionConflictException",'
+        .. '"message":"Transaction is ongoing for the item"}' }
+    end
+    world:start(options(), work)
+    world:pass(1)
+    world:start(options(), work)
+    read_all()
+    for _, each in ipairs(world.consumers) do assert.is_nil(each.err) end
+    local seen = {}
+    for _, entry in ipairs(world.log) do seen[entry.consumer] = true end
+    assert.same({ true, true }, seen)
+  end)
+
   it("do not do again what was done in a transaction before its record failed after all", function()
     local sums = engine.create_table(db, { "pk:S" })
     finally(function() engine.drop_table(db, sums) end)
