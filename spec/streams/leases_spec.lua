@@ -1,8 +1,10 @@
 -- Leases: who takes which, told from what was seen; and the rows of a real table, when several write them, when answers
 -- are lost, and when somebody comes too late.
 local balance = require "dynamodb.streams.balance"
+local control_plane = require "spec.support.control_plane"
 local dynamodb = require "dynamodb"
 local engine = require "spec.support.engine"
+local fake = require "dynamodb.runtime.fake"
 local fault_proxy = require "spec.support.fault_proxy"
 local leases = require "dynamodb.streams.lease"
 
@@ -76,6 +78,23 @@ describe("the share of a consumer", function()
 
   it("counts one who has nothing yet, but has asked", function()
     assert.equal("", (decide { "me", "me/y", "x", "x", "" }))
+  end)
+end)
+
+describe("a lease table that takes a while to be made", function()
+  it("is waited for by who makes it, and by who comes meanwhile", function()
+    local plane = control_plane.new { delay = 5 }
+    local runtime = fake.new { handler = function(request, rt) return plane:answer(request, rt) end }
+    local db = dynamodb.connect { region = "local", access_key_id = "a", secret_access_key = "b", runtime = runtime }
+    local function open(owner)
+      assert(leases.new(db:table "leases", ARN, owner, 10):open())
+      return db:table("leases"):describe({ ttl = false }).status
+    end
+    local maker = runtime:spawn(open, "a")
+    runtime:wait(1)
+    assert.equal("ACTIVE", open "b")
+    assert.same({ true, "ACTIVE" }, { runtime:join(maker) })
+    assert.equal(1, plane:count "CreateTable")
   end)
 end)
 

@@ -96,20 +96,21 @@ end
 ---@return string?
 local function table_of(arn) return arn and arn:match "^(.*)/stream/" end
 
---- Looks at the table; makes it, if there is none.
+--- Looks at the table; makes it, if there is none, and waits until it is there.
 ---@return boolean? ok
 ---@return dynamodb.Error?    code LeaseTableError if it is a table of another kind
 function lease_methods:open()
   local about, err = self.table:describe { ttl = false }
+  local ok = about ~= nil
   if not about and err:is "ResourceNotFound" then
-    local made
-    made, err = self.client:create_table { name = self.table.name, partition = KEY }
-    if not made and not err:is "ResourceInUse" then return told(err, self.table.name) end
-    made, err = self.table:wait "active" -- another one may have made it
-    if not made then return told(err, self.table.name) end
-    about, err = self.table:describe { ttl = false }
+    ok, err = self.client:create_table { name = self.table.name, partition = KEY }
+    ok = ok or err:is "ResourceInUse" -- another one makes it
   end
-  if not about then return told(err, self.table.name) end
+  if ok and (not about or about.status == "CREATING") then
+    ok, err = self.table:wait "active"
+    if ok then about, err = self.table:describe { ttl = false } end
+  end
+  if not ok or not about then return told(err, self.table.name) end
   if about.partition ~= KEY or about.sort or about.types[KEY] ~= "S" then return wrong_kind(self.table.name, about) end
   return true
 end
