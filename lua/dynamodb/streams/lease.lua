@@ -191,8 +191,8 @@ local function moment(self) return { now = self.client:now(), time = self.client
 ---@param lease dynamodb.Lease
 ---@return number
 function lease_methods:left(lease)
-  local at, since = moment(self), lease.written
-  return self.duration - math.max(at.now - since.now, at.time - since.time)
+  local runtime, since = self.client:runtime(), lease.written
+  return self.duration - math.max(runtime:now() - since.now, runtime:time() - since.time)
 end
 
 --- Takes a lease that nobody has, or whose owner has let it expire.
