@@ -1,4 +1,5 @@
 -- Files that are there after a crash, and Ctrl-C.
+local lfs = require "lfs"
 local process = require "spec.support.process"
 local system = require "dynamodb.system"
 
@@ -60,18 +61,50 @@ describe("system.append", function()
 end)
 
 describe("system.replace", function()
-  it("puts the whole content in place, or leaves the old one", function()
-    local path = process.temporary()
+  local function names_in(directory)
+    local names = {}
+    for name in lfs.dir(directory) do names[#names + 1] = name end
+    table.sort(names)
+    return names
+  end
+
+  it("puts the whole content in place, for its owner alone", function()
+    local directory = process.temporary_directory()
+    local path = directory .. "/f"
     assert(system.replace(path, "old"))
-    assert(system.replace(path, "new"))
-    assert.equal("new", process.read(path))
-    assert.is_nil(io.open(path .. ".new"))
-    -- A disk that is full: the file that is written beside it leads to a device that takes nothing.
-    assert(os.execute("ln -s /dev/full " .. path .. ".new"))
-    local none, message = system.replace(path, "newer")
-    assert.is_nil(none)
-    assert.equal("No space left on device", message)
-    assert.equal("new", process.read(path))
+    assert(system.replace(path, "new\0"))
+    assert.equal("new\0", process.read(path))
+    assert.equal("rw-------", lfs.attributes(path, "permissions"))
+    assert.same({ ".", "..", "f" }, names_in(directory))
+  end)
+
+  it("leaves the old one, and nothing beside it, where there is no room", function()
+    local directory = process.temporary_directory()
+    local path = directory .. "/f"
+    assert(system.replace(path, "old"))
+    local code, output = process.run { "sh", "-c", [[trap '' XFSZ; ulimit -f 8; exec "$@"]], "sh", process.lua, "-e",
+      ([[print(require("dynamodb.system").replace(%q, ("x"):rep(1e6)))]]):format(path) }
+    assert.same({ 0, "nil\tFile too large\n" }, { code, output })
+    assert.equal("old", process.read(path))
+    assert.same({ ".", "..", "f" }, names_in(directory))
+  end)
+
+  it("has it on the disk before it is in place, and its name there before it returns", function()
+    local directory = process.temporary_directory()
+    local code, _, calls = process.run { "strace", "-y", "-e", "trace=fsync,rename", process.lua, "-e",
+      ([[require("dynamodb.system").replace(%q, "new")]]):format(directory .. "/f"),
+      env = { ASAN_OPTIONS = "detect_leaks=0" } }
+    if code == 127 or calls:find "ptrace" then return pending "there is no strace, or it is not allowed" end
+    local order = {}
+    for name, what in calls:gmatch "(%w+)%([^\n]-([^\n/]*)[>\"]%)%s+= 0" do
+      order[#order + 1] = name .. " " .. what:gsub("^f%.%w+", "new"):gsub(directory:match "[^/]*$", "directory")
+    end
+    assert.same({ "fsync new", "rename f", "fsync directory" }, order)
+  end)
+
+  it("says why it cannot", function()
+    local ok, message = system.replace("/no/such/directory/f", "x")
+    assert.same({ nil, "No such file or directory" }, { ok, message })
   end)
 end)
 

@@ -1,3 +1,6 @@
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* mkostemp */
+#endif
 #include "append.h"
 
 #include <errno.h>
@@ -84,15 +87,16 @@ int sync_directory (const char *path) {
 }
 
 int replace_file (const char *path, const char *bytes, size_t len) {
-  size_t room = strlen(path) + sizeof ".new";
+  size_t room = strlen(path) + sizeof ".XXXXXX";
   char *fresh = malloc(room);
   if (!fresh) return ENOMEM;
-  snprintf(fresh, room, "%s.new", path);
-  int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), error = fd < 0 ? errno : 0;
+  snprintf(fresh, room, "%s.XXXXXX", path);
+  int fd = mkostemp(fresh, O_CLOEXEC), error = fd < 0 ? errno : 0; /* with mode 0600 */
   if (!error) error = write_all(fd, bytes, len);
   if (!error && fsync(fd) != 0 && errno != EINVAL) error = errno;
   if (fd >= 0 && close(fd) != 0 && !error) error = errno;
   if (!error && rename(fresh, path) != 0) error = errno;
+  if (error && fd >= 0) unlink(fresh);
   free(fresh);
   return error ? error : sync_directory(path);
 }

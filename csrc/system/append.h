@@ -24,7 +24,8 @@ void append_close (Append *a);
 /* The directory that `path` is in, synced: a name that was made or changed in it stays. */
 int sync_directory (const char *path);
 
-/* A file's content replaced as a whole: the old one or the new one is there, also after a crash. */
+/* A file's content replaced as a whole, for its owner alone to read: the old one or the new one is there, also after a
+   crash, and whoever else replaces it at the same time. */
 int replace_file (const char *path, const char *bytes, size_t len);
 
 #pragma GCC visibility pop

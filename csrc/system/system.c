@@ -1,17 +1,8 @@
 /*
 ** dynamodb.system: what is needed of the operating system and Lua does not have. For credentials: programs without a
-** shell, and files that only their owner can read; for Lambda's runtime, see bind.h; for jobs, see files.h.
+** shell; for Lambda's runtime, see bind.h; for files, see files.h.
 */
-#if !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* mkostemp */
-#endif
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "bind.h"
 #include "child.h"
@@ -98,40 +89,9 @@ static int poll (lua_State *L) {
 
 /* }==== */
 
-static const char *write_all (int fd, const char *bytes, size_t len) {
-  while (len > 0) {
-    ssize_t done = write(fd, bytes, len);
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) return strerror(errno);
-    bytes += done;
-    len -= (size_t)done;
-  }
-  return fsync(fd) == 0 ? NULL : strerror(errno);
-}
-
-/* system.write_private(path, bytes) -> true | nil, message: whole or not at all, readable for the owner alone */
-static int write_private (lua_State *L) {
-  size_t len;
-  const char *path = luaL_checkstring(L, 1), *bytes = luaL_checklstring(L, 2, &len);
-  lua_pushfstring(L, "%s.XXXXXX", path);
-  char *name = lua_newuserdata(L, strlen(lua_tostring(L, -1)) + 1);
-  strcpy(name, lua_tostring(L, -2));
-  int fd = mkostemp(name, O_CLOEXEC); /* with mode 0600 */
-  if (fd < 0) return system_failure(L, strerror(errno));
-  const char *wrong = write_all(fd, bytes, len);
-  if (close(fd) != 0 && !wrong) wrong = strerror(errno);
-  if (!wrong && rename(name, path) != 0) wrong = strerror(errno);
-  if (wrong) {
-    unlink(name);
-    return system_failure(L, wrong);
-  }
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
 static const luaL_Reg child_methods[] = {{"poll", poll}, {"close", child_gc}, {NULL, NULL}};
 static const luaL_Reg child_meta[] = {{"__gc", child_gc}, {NULL, NULL}};
-static const luaL_Reg functions[] = {{"spawn", spawn}, {"write_private", write_private}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"spawn", spawn}, {NULL, NULL}};
 
 DYNAMODB_EXPORT int luaopen_dynamodb_system (lua_State *L);
 

@@ -1,9 +1,9 @@
 ---@meta dynamodb.system
 ---
---- What is needed of the operating system: for credentials, programs run without a shell and files that only their
---- owner can read; for the runtime of Lambda, a connection, the environment, SIGTERM and worker processes; for
---- migrations, files that are there after a crash, a lock between processes, directories, and Ctrl-C. It has its own
---- shared object; it is loaded when it is needed. What the system refuses is returned as `nil, message`.
+--- What is needed of the operating system: for credentials, programs run without a shell; for the runtime of Lambda, a
+--- connection, the environment, SIGTERM and worker processes; for jobs and checkpoints, files that are there after a
+--- crash, a lock between processes, directories, and Ctrl-C. It has its own shared object; it is loaded when it is
+--- needed. What the system refuses is returned as `nil, message`.
 
 ---@class dynamodb.system
 local system = {}
@@ -13,13 +13,6 @@ local system = {}
 ---@return dynamodb.Child?
 ---@return string? message
 function system.spawn(words) end
-
---- Writes a file whole or not at all, readable for its owner alone.
----@param path string
----@param bytes string
----@return true?
----@return string? message
-function system.write_private(path, bytes) end
 
 ---@class dynamodb.Child
 --- A program that runs. What is collected is ended.
@@ -162,7 +155,8 @@ function file:size() end
 function file:close() end
 
 --- Replaces a file's content as a whole: after a crash the old one is there, or the new one. The new one is written
---- beside it first, under the name with ".new".
+--- beside it first, under the name with some letters behind it, readable for its owner alone. Several may do so at the
+--- same time.
 ---@param path string
 ---@param bytes string
 ---@return true?

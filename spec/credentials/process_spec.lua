@@ -1,7 +1,6 @@
 -- Programs that print credentials. They are real ones, run by the plain runtime.
 local dynamodb = require "dynamodb"
 local fake = require "dynamodb.runtime.fake"
-local lfs = require "lfs"
 local loopback = require "spec.support.loopback"
 local plain = require "dynamodb.runtime.plain"
 local process = require "spec.support.process"
@@ -163,28 +162,5 @@ describe("credential_process", function()
       return result
     end)
     assert.same({ 0 }, { result.exit, result.signal })
-  end)
-end)
-
-describe("system.write_private", function()
-  local system = require "dynamodb.system"
-
-  it("replaces a file whole, for its owner alone", function()
-    local directory = process.temporary_directory()
-    local path = directory .. "/f"
-    assert.is_true(system.write_private(path, "one"))
-    assert.is_true(system.write_private(path, "two\0"))
-    assert.equal("two\0", process.read(path))
-    assert.equal("rw-------", lfs.attributes(path, "permissions"))
-    local names = {}
-    for name in lfs.dir(directory) do names[#names + 1] = name end
-    table.sort(names)
-    assert.same({ ".", "..", "f" }, names)
-  end)
-
-  it("says why it cannot", function()
-    local ok, message = system.write_private("/no/such/directory/f", "x")
-    assert.is_nil(ok)
-    assert.equal("No such file or directory", message)
   end)
 end)

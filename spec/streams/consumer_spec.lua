@@ -260,6 +260,21 @@ describe("a consumer by itself", function()
     assert.same({ 1, 8 }, { report.gaps, report.shards })
   end)
 
+  it("tells once of a gap, and asks with pauses as long as the oldest record is gone before it is read", function()
+    new_world { seed = 9, every = 0.05, faults = {} }
+    local gaps = {}
+    local one = world:start { poll = 0.1, timeout = 60,
+      on_trimmed = function(gap) gaps[#gaps + 1] = gap.shard_id .. " " .. gap.after end }
+    world.model.faults.trimmed = 1
+    world:pass(20)
+    local asked = world.model.counts.GetRecords
+    world.model.faults.trimmed = nil
+    read_all()
+    assert(one:result())
+    assert.same({ "shardId-a TRIM_HORIZON", "shardId-b TRIM_HORIZON" }, gaps)
+    assert.is_true(asked < 2 * 15, asked .. " requests in 20 seconds of two shards")
+  end)
+
   it("tells of a shard that is not there any more before it was read", function()
     new_world { seed = 10, every = 0.05 }
     local gaps = {}
@@ -389,10 +404,36 @@ describe("a consumer by itself", function()
       { "checkpoint must be the name", stream.consume, stream, print, { checkpoint = {} } },
       { "stop must be a function", stream.records, stream, { stop = true } },
       { 'unknown option of records "checkpoint"', stream.records, stream, { checkpoint = "app" } },
-      { "db:stream needs a table", db.stream, db, 5 },
+      { "checkpoint must be the name", stream.consume, stream, print, { checkpoint = { file = "" } } },
+      { "db:stream needs a table.* not a number", db.stream, db, 5 },
+      { "db:stream needs a table.* not an empty text", db.stream, db, "" },
     } do
       assert.matches(case[1], message_of((table.unpack or unpack)(case, 2)))
     end
+  end)
+
+  it("waits out what passes when it starts, but not for ever", function()
+    new_world { seed = 1, records = 5 }
+    local answer, refusals = world.runtime.handler, 6
+    world.runtime.handler = function(request)
+      local is_refused = refusals > 0 and request.head:find "DescribeTable"
+      if not is_refused then return answer(request) end
+      refusals = refusals - 1
+      return { status = 400, body = '{"__type":"x#ThrottlingException","message":"too fast"}' }
+    end
+    local stream = world:start({ timeout = 0.01 }).db:stream "orders"
+    assert.equal(40, assert(stream:consume(function() end, { timeout = 60 })).records)
+    refusals = math.huge
+    local begun = world.runtime:now()
+    local report, err = stream:consume(function() end, { max_attempts = 4 })
+    assert.same({ nil, "ThrottlingException" }, { report, err.code })
+    assert.is_true(world.runtime:now() - begun > 0.7)
+    local ends = false
+    world.runtime:spawn(function()
+      world:pass(0.5)
+      ends = true
+    end)
+    assert.equal(0, assert(stream:consume(function() end, { stop = function() return ends end })).records)
   end)
 
   it("says that a table has no stream", function()

@@ -164,12 +164,12 @@ describe("consumers that share a stream", function()
   it("begin no record after the lease is lost, and set no checkpoint", function()
     new_world { seed = 1, records = 200, every = 0.001 }
     world:pass(1)
-    local stopped, one
-    one = world:start(options(), function()
+    local stopped, one -- the shard that it is at
+    one = world:start(options(), function(_, ctx)
       work()
-      if #world.log == 3 and not stopped then
+      if #world.log >= 3 and not stopped then
         one:stop()
-        stopped = world.runtime:now()
+        stopped = ctx.shard_id
         work() -- is still in this record when it goes on
       end
     end)
@@ -178,17 +178,59 @@ describe("consumers that share a stream", function()
     world:pass(LEASE * 3)
     local taken
     for i, entry in ipairs(world.log) do
-      if entry.consumer == 2 and entry.shard == world.log[3].shard then taken = taken or i end
+      if entry.consumer == 2 and entry.shard == stopped then taken = taken or i end
     end
     assert.is_number(taken)
     local count = #world.log
     one:continue()
     world:pass(1)
     for i = count + 1, #world.log do
-      assert.is_false(world.log[i].consumer == 1 and world.log[i].shard == world.log[3].shard)
+      assert.is_false(world.log[i].consumer == 1 and world.log[i].shard == stopped)
     end
     two:kill()
     assert.is_nil(one.err)
+  end)
+
+  it("begin no record when their machine wakes up that was suspended for longer than a lease", function()
+    for seed = 1, 4 do
+      new_world { seed = seed, records = 200, every = 0.001 }
+      world:pass(1)
+      local one = world:start(options(), work)
+      world:pass(0.5)
+      world:start(options(), work)
+      one:suspend(LEASE * 3)
+      world:pass(1)
+      assert.equal(0, stream_world.late(world.log))
+      world:close()
+      renew_table()
+    end
+  end)
+
+  it("begin no record when they hear of a lease's renewal only after it has expired", function()
+    for seed = 1, 16 do
+      new_world { seed = seed, records = 200, every = 0.001 }
+      world:pass(1)
+      local one = world:start(options(), work)
+      world:pass(world.model:random())
+      one:stop()
+      world:pass(LEASE * 2)
+      local answer, is_slow = world.runtime.handler, true
+      world.runtime.handler = function(request, ...)
+        local got = answer(request, ...)
+        if is_slow and request.body:find('"UpdateExpression":"SET #0 = :0"', 1, true) then
+          world:pass(LEASE * 2)
+        end
+        return got
+      end
+      one:continue()
+      world:start(options(), work)
+      world:pass(LEASE * 3)
+      is_slow = false
+      read_all()
+      assert.equal(0, stream_world.late(world.log))
+      world:close()
+      renew_table()
+    end
   end)
 
   it("hand over to one that comes: nothing is done twice, and each has its share", function()
@@ -296,6 +338,26 @@ describe("consumers that share a stream", function()
       world:close()
       renew_table()
     end
+  end)
+
+  it("go on where a transaction of another one is in the way of a write", function()
+    new_world { seed = 3, records = 60, every = 0.05 }
+    local answer, writes = world.runtime.handler, 0
+    world.runtime.handler = function(request, ...)
+      local is_write = request.head:find "UpdateItem"
+      writes = writes + (is_write and 1 or 0)
+      if not is_write or writes % 3 > 0 then return answer(request, ...) end
+      return { status = 400, body = '{"__type":"com.amazonaws.dynamodb.v20120810#TransactionConflictException",'
+        .. '"message":"Transaction is ongoing for the item"}' }
+    end
+    world:start(options(), work)
+    world:pass(1)
+    world:start(options(), work)
+    read_all()
+    for _, each in ipairs(world.consumers) do assert.is_nil(each.err) end
+    local seen = {}
+    for _, entry in ipairs(world.log) do seen[entry.consumer] = true end
+    assert.same({ true, true }, seen)
   end)
 
   it("do not do again what was done in a transaction before its record failed after all", function()

@@ -1,8 +1,10 @@
 -- Leases: who takes which, told from what was seen; and the rows of a real table, when several write them, when answers
 -- are lost, and when somebody comes too late.
 local balance = require "dynamodb.streams.balance"
+local control_plane = require "spec.support.control_plane"
 local dynamodb = require "dynamodb"
 local engine = require "spec.support.engine"
+local fake = require "dynamodb.runtime.fake"
 local fault_proxy = require "spec.support.fault_proxy"
 local leases = require "dynamodb.streams.lease"
 
@@ -56,6 +58,11 @@ describe("the share of a consumer", function()
     assert.is_nil((select(2, decide { "x", "x", "me" })))
   end)
 
+  it("asks nobody for what is let go of, or asked for, already", function()
+    assert.is_nil((select(2, decide { "/x", "/x", "/x" })))
+    assert.equal("c", (select(2, decide { "/x", "x/y", "x", "/x", "x/y", "x" })))
+  end)
+
   it("has what stood still for the lease time", function()
     assert.equal("ab", (decide({ "x", "x" }, { now = 10 })))
     assert.equal("a", (decide({ "x", "x" }, { now = 10, moved = { b = true } })))
@@ -71,6 +78,23 @@ describe("the share of a consumer", function()
 
   it("counts one who has nothing yet, but has asked", function()
     assert.equal("", (decide { "me", "me/y", "x", "x", "" }))
+  end)
+end)
+
+describe("a lease table that takes a while to be made", function()
+  it("is waited for by who makes it, and by who comes meanwhile", function()
+    local plane = control_plane.new { delay = 5 }
+    local runtime = fake.new { handler = function(request, rt) return plane:answer(request, rt) end }
+    local db = dynamodb.connect { region = "local", access_key_id = "a", secret_access_key = "b", runtime = runtime }
+    local function open(owner)
+      assert(leases.new(db:table "leases", ARN, owner, 10):open())
+      return db:table("leases"):describe({ ttl = false }).status
+    end
+    local maker = runtime:spawn(open, "a")
+    runtime:wait(1)
+    assert.equal("ACTIVE", open "b")
+    assert.same({ true, "ACTIVE" }, { runtime:join(maker) })
+    assert.equal(1, plane:count "CreateTable")
   end)
 end)
 
@@ -272,7 +296,7 @@ describe("a lease table", function()
       proxy:next "drop_reply"
       assert(one[write[1]](one, lease, write[2]))
     end
-    assert.same({ 4, "SHARD_END" }, { row().leaseCounter, row().checkpoint })
+    assert.same({ 5, "SHARD_END" }, { row().leaseCounter, row().checkpoint })
     assert.equal(4, proxy:counts().drop_reply)
   end)
 
@@ -282,6 +306,36 @@ describe("a lease table", function()
     assert(one:renew(fields)) -- as if its answer had never come
     assert(one:checkpoint(lease, "8"))
     assert.same({ "8", 3 }, { row().checkpoint, row().leaseCounter })
+  end)
+
+  it("does not last longer by a write of which nobody knows when it was applied", function()
+    local lease, one = taken "a"
+    local function before()
+      local past = { now = lease.written.now - 4, time = lease.written.time - 4 }
+      return { lock = lease.lock, id = "s1", counter = lease.counter, checkpoint = lease.checkpoint, written = past }
+    end
+    local early = before()
+    assert(one:checkpoint(lease, "8"))
+    assert(one:checkpoint(early, "8"))
+    assert.is_true(one:left(early) <= 6)
+    early = before()
+    assert(one:renew(lease))
+    assert(one:renew(early))
+    assert.is_true(one:left(early) > 6)
+    assert.equal(row().leaseCounter, early.counter)
+    assert.equal(lease.counter + 1, early.counter)
+  end)
+
+  it("has expired when either clock says so", function()
+    local lease, one = taken "a"
+    assert.is_true(one:left(lease) > 9)
+    lease.written.time = lease.written.time - 10
+    assert.is_true(one:left(lease) <= 0)
+    assert(one:renew(lease))
+    lease.written.time = lease.written.time + 3600 -- the wall clock was set back
+    assert.is_true(one:left(lease) > 9)
+    lease.written.now = lease.written.now - 10
+    assert.is_true(one:left(lease) <= 0)
   end)
 
   it("reads whatever the client makes of numbers", function()

@@ -12,8 +12,9 @@ local function view(shards, leases, more)
     made.shards[id] = { parent = parent ~= "" and parent or nil, listed = true }
   end
   for text in (leases or ""):gmatch "%S+" do
-    local id, parent, checkpoint = text:match "^(%w+)<?(%w*)=([%w_]+)$"
-    made.leases[id] = { id = id, parent = parent ~= "" and parent or nil, checkpoint = checkpoint }
+    local id, parent, checkpoint, since = text:match "^(%w+)<?(%w*)=([%w_]+)@?(%d*)$"
+    made.leases[id] = { id = id, parent = parent ~= "" and parent or nil, checkpoint = checkpoint,
+      since = tonumber(since) }
   end
   for name, value in pairs(more or {}) do made[name] = value end
   return made
@@ -21,7 +22,9 @@ end
 
 local function created(plan)
   local texts = {}
-  for i, lease in ipairs(plan.create) do texts[i] = lease.id .. "=" .. lease.checkpoint end
+  for i, lease in ipairs(plan.create) do
+    texts[i] = lease.id .. "=" .. lease.checkpoint .. (lease.since and "@" .. lease.since or "")
+  end
   return table.concat(texts, " ")
 end
 
@@ -46,6 +49,15 @@ describe("the planner", function()
   it("reads the later children of LATEST from their beginning, and no shard before it", function()
     local plan = planner.plan(view("a b<a c<b", "b<a=SHARD_END", { from = "LATEST" }))
     assert.equal("c=TRIM_HORIZON", created(plan))
+  end)
+
+  it("begins where LATEST was what another one has not begun yet, or died over", function()
+    local plan = planner.plan(view("a b c<b d<c", "a=LATEST@20 z=SHARD_END@10", { from = "LATEST" }))
+    assert.equal("b=LATEST@10 c=LATEST@10 d=LATEST@10", created(plan))
+    plan = planner.plan(view("a b<a c d<c", "a=SHARD_END c=LATEST@10", { from = "LATEST" }))
+    assert.equal("b=TRIM_HORIZON d=LATEST@10", created(plan))
+    plan = planner.plan(view("a b", "a=LATEST@20"))
+    assert.equal("b=TRIM_HORIZON", created(plan))
   end)
 
   it("lets a shard be read when its parent has been", function()
@@ -125,7 +137,8 @@ end)
 
 -- A stream that grows by itself: shards split, records are written, old shards are trimmed.
 local function new_world(seed)
-  local world = { shards = {}, order = {}, written = {}, handled = {}, state = seed * 104729 % 2147483646 + 1 }
+  local world = { shards = {}, order = {}, written = {}, handled = {}, clock = 0 }
+  world.state = seed * 104729 % 2147483646 + 1
   function world.random(n)
     world.state = world.state * 16807 % 2147483647
     return world.state % n + 1
@@ -145,7 +158,8 @@ local function write(world)
   if shard.closed then return end
   local item = shard.items[world.random(#shard.items)]
   world.written[item] = (world.written[item] or 0) + 1
-  table.insert(shard.records, { item = item, n = world.written[item] })
+  world.clock = world.clock + 1
+  table.insert(shard.records, { item = item, n = world.written[item], at = world.clock })
 end
 
 local function split(world)
@@ -181,19 +195,24 @@ local function list(world, known, honest)
   end
 end
 
--- One consumer's round: it may die half-way through what the plan says.
-local function follow(world, reader, leases, honest)
+-- One consumer's round: it may die half-way through what the plan says, or after so many steps.
+local function follow(world, reader, leases, honest, most)
   list(world, reader.known, honest)
   for id in pairs(reader.known) do
     if reader.gone[id] then reader.known[id] = nil end
   end
   local plan = planner.plan { shards = reader.known, leases = leases, gone = reader.gone, from = reader.from,
     ended = false }
-  local steps = honest and math.huge or world.random(6) - 1
+  local steps = most or honest and math.huge or world.random(6) - 1
   for i, lease in ipairs(plan.create) do
     if i > steps then return end
     leases[lease.id] = leases[lease.id] or lease
-    if lease.checkpoint == "LATEST" then lease.at = #world.shards[lease.id].records end
+    if lease.checkpoint == "LATEST" then
+      lease.since, lease.at = lease.since or world.clock, 0
+      for place, record in ipairs(world.shards[lease.id].records) do
+        if record.at <= lease.since then lease.at = place end
+      end
+    end
   end
   for _, id in ipairs(plan.probe) do
     if world.shards[id].gone then reader.gone[id] = true end
@@ -210,9 +229,11 @@ local function follow(world, reader, leases, honest)
     if plan.ready[id] then
       local lease, shard = leases[id], world.shards[id]
       local upto = honest and #shard.records or math.min(#shard.records, (lease.at or 0) + world.random(4) - 1)
-      for i = (lease.at or 0) + 1, upto do table.insert(world.handled, shard.records[i]) end
+      for i = (lease.at or 0) + 1, upto do
+        table.insert(world.handled, shard.records[i])
+        lease.checkpoint = tostring(i)
+      end
       lease.at = upto
-      if upto > 0 then lease.checkpoint = tostring(upto) end
       if shard.closed and upto == #shard.records then lease.checkpoint = "SHARD_END" end
     end
   end
@@ -226,8 +247,8 @@ local function simulate(seed, from)
   local before = {}
   if from == "LATEST" then
     for _ = 1, 20 do write(world) end
-    split(world)
-    follow(world, readers[1], leases, true)
+    for _ = 1, 4 do split(world) end
+    follow(world, readers[1], leases, true, seed % 4 == 0 and 1 or nil)
     for item, n in pairs(world.written) do before[item] = n end
   end
   for _ = 1, 150 do

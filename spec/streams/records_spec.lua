@@ -130,6 +130,18 @@ describe("the records of a stream", function()
     end
   end)
 
+  it("are asked for with pauses as long as the oldest one is gone before it is read; that gap is told once", function()
+    start { seed = 5, faults = { trimmed = 1 } }
+    world.runtime:spawn(function()
+      world:pass(5)
+      world.model.faults.trimmed = nil
+    end)
+    local gaps = 0
+    assert(stream:records({ poll = 1, on_trimmed = function() gaps = gaps + 1 end }):next())
+    assert.equal(2, gaps)
+    assert.is_true(world.model.counts.GetRecords < 20, world.model.counts.GetRecords .. " requests of two shards")
+  end)
+
   it("need a stream", function()
     start { seed = 6 }
     world.model:disable()

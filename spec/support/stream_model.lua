@@ -6,8 +6,9 @@
 ---   model:all()      --> every record that there will be: { shard =, number =, item =, n = }, in order of writing
 ---
 --- Item i of a shard is one whose changes 1, 2, 3 … stand in that shard and in the ones that came of it. `faults` gives
---- the probability of each: expired, throttled, failing (500), empty (an answer without records), missing (a shard that
---- a listing lacks), stale (a listing that knows nothing of the latest split).
+--- the probability of each: expired, throttled, failing (500), trimmed (what is asked for is just gone), empty (an
+--- answer without records), missing (a shard that a listing lacks), stale (a listing that knows nothing of the latest
+--- split).
 local core = require "dynamodb.core"
 
 local stream_model = {}
@@ -147,7 +148,7 @@ function operations.GetRecords(self, params)
   if draws(self, "throttled") then return refuse "LimitExceededException" end
   if draws(self, "failing") then return 500, { __type = "InternalServerError", message = "scripted" } end
   index = tonumber(index)
-  if index < shard.trimmed then return refuse "TrimmedDataAccessException" end
+  if index < shard.trimmed or draws(self, "trimmed") then return refuse "TrimmedDataAccessException" end
   local list, count = core.json_decode "[]", written(self, shard)
   local last = draws(self, "empty") and index or math.min(count, index + (params.Limit or 1000))
   for i = index + 1, last do

@@ -4,7 +4,7 @@
 ---   local world = stream_world.new { seed = 1 }
 ---   local one = world:start({ checkpoint = name }, function(record, ctx) … end)
 ---   world:pass(5)          seconds
----   one:stop() one:continue() one:kill()
+---   one:stop() one:continue() one:kill() one:suspend(5)
 ---   world.log              { at =, consumer =, tenure =, shard =, item =, n =, number = }: all that was begun;
 ---                          a tenure is the time in which a consumer has a shard
 local core = require "dynamodb.core"
@@ -21,6 +21,8 @@ local world_mt = { __name = "spec.StreamWorld", __index = world_methods }
 
 local consumer_methods = {}
 local consumer_mt = { __name = "spec.StreamConsumer", __index = consumer_methods }
+
+local TICK = 1e-6 -- seconds: what a wait takes at least, so that it is over on both clocks in spite of rounding
 
 local function bytes_of(value)
   local body = core.json_encode(value)
@@ -52,21 +54,30 @@ local function handler_of(world)
   end
 end
 
---- A consumer's own view of the runtime: nothing goes on in it while it is stopped.
+--- A consumer's own view of the runtime: nothing goes on in it while it is stopped, and its monotonic clock has stood
+--- still while its machine was suspended.
 local function runtime_of(consumer)
   local inner = consumer.world.runtime
   local outer = {}
   local function hold()
     while consumer.stopped do inner:wait(0.05) end
   end
-  function outer.send(_, ...)
+  function outer.now() return inner:now() - consumer.slept end
+  function outer.send(_, request, deadline)
     hold()
-    local answer, err = inner:send(...)
+    local answer, err = inner:send(request, deadline and deadline + consumer.slept)
     hold()
     return answer, err
   end
+  function outer.lock()
+    local lock = inner:lock()
+    return {
+      acquire = function(_, deadline) return lock:acquire(deadline and deadline + consumer.slept) end,
+      release = function() lock:release() end,
+    }
+  end
   function outer.sleep(_, seconds)
-    inner:wait(seconds)
+    inner:wait(seconds > 0 and math.max(seconds, TICK) or 0)
     hold()
   end
   return setmetatable(outer, { __index = function(_, name)
@@ -80,7 +91,7 @@ end
 ---@param f function?         what the handler does with a record, after it is logged
 ---@param handling table?     options of streams.handler
 function world_methods:start(options, f, handling)
-  local consumer = setmetatable({ world = self, name = #self.consumers + 1 }, consumer_mt)
+  local consumer = setmetatable({ world = self, name = #self.consumers + 1, slept = 0 }, consumer_mt)
   self.consumers[consumer.name] = consumer
   local db = dynamodb.connect {
     region = "eu-west-1", access_key_id = "spec", secret_access_key = "spec", runtime = runtime_of(consumer),
@@ -104,6 +115,14 @@ function consumer_methods:continue() self.stopped = false end
 function consumer_methods:kill()
   self.killed = true
   self.world.runtime:cancel(self.task)
+end
+
+--- As a machine that is suspended for a while.
+function consumer_methods:suspend(seconds)
+  self:stop()
+  self.world:pass(seconds)
+  self.slept = self.slept + seconds
+  self:continue()
 end
 
 --- Waits until it has ended by itself.

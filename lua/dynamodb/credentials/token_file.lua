@@ -22,7 +22,7 @@ end
 ---@return boolean
 function token_file.write(path, document)
   local is_there, system = pcall(require, "dynamodb.system")
-  return is_there and system.write_private(path, core.json_encode(document)) == true
+  return is_there and system.replace(path, core.json_encode(document)) == true
 end
 
 return token_file

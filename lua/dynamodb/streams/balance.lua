@@ -84,7 +84,7 @@ local function survey(view, sightings)
   return found
 end
 
---- The one of the others who has most.
+--- What the one of the others has who has most.
 ---@param others table<string, string[]>
 ---@return string[] ids
 local function most_loaded(others)
@@ -95,6 +95,20 @@ local function most_loaded(others)
     if #others[owner] > #most then most = others[owner] end
   end
   return most
+end
+
+--- One of some leases that its owner can be asked for: it has one, whom nobody else has asked yet.
+---@param view dynamodb.BalanceView
+---@param ids string[]
+---@param random fun(): number
+---@return dynamodb.Lease?
+local function one_to_ask_for(view, ids, random)
+  local some = {}
+  for _, id in ipairs(ids) do
+    local lease = view.leases[id]
+    if lease.owner and not lease.wanted_by then some[#some + 1] = lease end
+  end
+  return some[math.floor(random() * #some) + 1]
 end
 
 --- Decides. Each takes its share of what nobody has, rounded up; who has less than its share rounded down, and less by
@@ -116,7 +130,7 @@ function balance.decide(view, sightings, random)
   local most = most_loaded(found.others)
   if #free == 0 and not found.asked and found.mine < math.floor(found.active / consumers)
     and #most >= found.mine + 2 then
-    decided.request = view.leases[most[math.floor(random() * #most) + 1]]
+    decided.request = one_to_ask_for(view, most, random)
   end
   return decided
 end

@@ -27,7 +27,7 @@ local function failure(message)
   return nil, errors.new { code = "CheckpointError", message = message, sent = false, retryable = false }
 end
 
---- Writes the file, whole or not at all.
+--- Writes the file: after a crash it is as it was, or as it is now.
 ---@param self dynamodb.Checkpoints
 ---@return boolean? ok
 ---@return dynamodb.Error?
@@ -36,7 +36,7 @@ local function save(self)
   local shards = {}
   for id, lease in pairs(self.leases) do shards[id] = kept(lease) end
   local text = core.json_encode { stream = self.stream, shards = shards }
-  local ok, message = require("dynamodb.system").write_private(self.path, text)
+  local ok, message = require("dynamodb.system").replace(self.path, text)
   if not ok then return failure(("%s cannot be written: %s"):format(self.path, message)) end
   return true
 end
@@ -87,10 +87,11 @@ end
 --- Nobody else could have it.
 ---@param lease dynamodb.Lease
 ---@return dynamodb.Lease
-function checkpoint_methods.take(_, lease)
-  lease.expires = math.huge
-  return lease
-end
+function checkpoint_methods.take(_, lease) return lease end
+
+--- It lasts for ever.
+---@return number
+function checkpoint_methods.left() return math.huge end
 
 --- Sets how far the shard was read.
 ---@param lease dynamodb.Lease
@@ -98,7 +99,7 @@ end
 ---@return boolean? ok
 ---@return dynamodb.Error?
 function checkpoint_methods:checkpoint(lease, place)
-  lease.checkpoint, lease.iterator, lease.since = place, nil, nil
+  lease.checkpoint, lease.iterator = place, nil
   return save(self)
 end
 

@@ -3,6 +3,7 @@
 local balance = require "dynamodb.streams.balance"
 local checkpoints = require "dynamodb.streams.checkpoint"
 local core = require "dynamodb.core"
+local delay_of = require "dynamodb.streams.delay"
 local errors = require "dynamodb.error"
 local is_passing = require "dynamodb.streams.passing"
 local leases = require "dynamodb.streams.lease"
@@ -16,9 +17,13 @@ local consumer_mt = { __name = "dynamodb.Consumer", __index = consumer_methods }
 ---@class dynamodb.Consumer
 ---@field client dynamodb.Client
 ---@field runtime table
+---@field source dynamodb.Stream
 ---@field arn string
 ---@field owner string            tells it from all others
----@field store table             the leases
+---@field lease_table dynamodb.Table?
+---@field file string?             of checkpoints
+---@field from "TRIM_HORIZON"|"LATEST"
+---@field store table             the leases; once it is open, as `arn` and `topology`
 ---@field topology dynamodb.Topology
 ---@field handler function
 ---@field duration number         seconds that a lease is held without being renewed
@@ -219,17 +224,39 @@ end
 
 -- --------------------------------------------------------------------------------------------------------- run ----
 
---- Opens the leases.
+--- Finds the stream and opens the leases.
 ---@param self dynamodb.Consumer
 ---@param places table<string, string>?
 ---@return boolean? ok
 ---@return dynamodb.Error?
 local function open(self, places)
+  local arn, problem = self.source:arn()
+  if not arn then return nil, problem end
+  self.arn = arn
+  self.store = self.lease_table and leases.new(self.lease_table, arn, self.owner, self.duration)
+    or checkpoints.new(arn, self.file)
+  self.topology = topologies.new(self.client, arn, self.store, self.from)
   local ok, err = self.store:open()
   if ok then ok, err = self.store:load() end
   if ok then ok, err = check_others(self) end
   if ok and places then ok, err = begin_at(self, places) end
   return ok, err
+end
+
+--- Opens it, again and again if that may help: who starts a service wants to know when it cannot.
+---@param self dynamodb.Consumer
+---@param places table<string, string>?
+---@return boolean? ok       nil without an error: it is to stop
+---@return dynamodb.Error?
+local function start(self, places)
+  local failures = 0
+  while not self:is_stopping() do
+    local ok, err = open(self, places)
+    if ok then return true end
+    failures = failures + 1
+    if not is_passing(err) or failures >= self.max_attempts then return nil, err end
+    wait_until(self, self.runtime:now() + delay_of(failures, self.client.random))
+  end
 end
 
 --- Looks at everything again and again until it is to stop.
@@ -267,8 +294,9 @@ end
 ---@return dynamodb.ConsumerReport?
 ---@return dynamodb.Error?
 function consumer_methods:run(places)
-  local opened, err = open(self, places)
-  if not opened then return nil, err end
+  local started, err = start(self, places)
+  if err then return nil, err end
+  if not started then return self.report end
   local heart = self.store.shared and self.runtime:spawn(beat, self) or nil
   local ok, raised = pcall(watch, self)
   self.stopping = true
@@ -288,26 +316,19 @@ function consumer_methods:run(places)
 end
 
 --- A consumer of a stream. Nothing is sent yet.
----@param client dynamodb.Client
----@param arn string
+---@param source dynamodb.Stream
 ---@param handler function
 ---@param options table    checked: as of `Stream:consume`, `lease_table` and `file` apart
 ---@return dynamodb.Consumer
-local function new(client, arn, handler, options)
-  local self = setmetatable({
-    client = client, runtime = client:runtime(), arn = arn, handler = handler, owner = core.uuid(),
+local function new(source, handler, options)
+  return setmetatable({
+    client = source.client, runtime = source.client:runtime(), source = source, handler = handler, owner = core.uuid(),
+    lease_table = options.lease_table, file = options.file, from = options.from,
     duration = (options.lease or 10) * HELD, poll = options.poll or 1, batch_size = options.batch_size or 100,
     max_attempts = options.max_attempts or 10, on_failure = options.on_failure, on_trimmed = options.on_trimmed,
     stop = options.stop, deadline = options.deadline, workers = {}, sightings = {},
     report = { records = 0, failed = 0, gaps = 0, shards = 0, lost = 0 },
   }, consumer_mt)
-  if options.lease_table then
-    self.store = leases.new(options.lease_table, arn, self.owner, self.duration)
-  else
-    self.store = checkpoints.new(arn, options.file)
-  end
-  self.topology = topologies.new(client, arn, self.store, options.from)
-  return self
 end
 
 return { new = new }

@@ -25,7 +25,7 @@ function context_methods:remaining_ms()
     worker.turn = runtime:now()
   end
   if worker:is_over() then return -1 end
-  return (worker.lease.expires - runtime:now()) * 1000
+  return worker.consumer.store:left(worker.lease) * 1000
 end
 
 --- Writes what a record brings about in one transaction with the checkpoint behind it: both or none, and only while the

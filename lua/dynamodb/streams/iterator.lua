@@ -11,7 +11,7 @@ local records_mt = { __name = "dynamodb.StreamRecords", __index = records_method
 ---@field client dynamodb.Client
 ---@field source dynamodb.Stream
 ---@field options table
----@field readers table[]           { reader =, lease =, due = }: the shards that are read, in turn
+---@field readers table[]           { reader =, lease =, due =, gap = }: the shards that are read, in turn
 ---@field batch dynamodb.StreamBatch?    what was read and not given out yet, from `at` on
 ---@field at integer
 ---@field closed boolean?
@@ -77,7 +77,8 @@ local function finish(self, i)
   self.topology:hurry()
 end
 
---- Records were lost before they could be read.
+--- Records were lost before they could be read. That is told once: if the oldest record is gone as well before it is
+--- read, that is the same gap.
 ---@param self dynamodb.StreamRecords
 ---@param i integer
 ---@param kind "trimmed"|"gone"
@@ -87,7 +88,12 @@ end
 local function lost_records(self, i, kind, err)
   local one = self.readers[i]
   if not self.options.on_trimmed then return nil, err end
-  self.options.on_trimmed { stream = self.arn, shard_id = one.lease.id, after = one.lease.checkpoint }
+  if one.gap == one.lease.checkpoint then
+    one.due = self.client:now() + self.options.poll
+  else
+    one.gap = one.lease.checkpoint
+    self.options.on_trimmed { stream = self.arn, shard_id = one.lease.id, after = one.gap }
+  end
   if kind == "trimmed" then
     one.reader:rewind()
   else

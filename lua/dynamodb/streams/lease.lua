@@ -96,20 +96,21 @@ end
 ---@return string?
 local function table_of(arn) return arn and arn:match "^(.*)/stream/" end
 
---- Looks at the table; makes it, if there is none.
+--- Looks at the table; makes it, if there is none, and waits until it is there.
 ---@return boolean? ok
 ---@return dynamodb.Error?    code LeaseTableError if it is a table of another kind
 function lease_methods:open()
   local about, err = self.table:describe { ttl = false }
+  local ok = about ~= nil
   if not about and err:is "ResourceNotFound" then
-    local made
-    made, err = self.client:create_table { name = self.table.name, partition = KEY }
-    if not made and not err:is "ResourceInUse" then return told(err, self.table.name) end
-    made, err = self.table:wait "active" -- another one may have made it
-    if not made then return told(err, self.table.name) end
-    about, err = self.table:describe { ttl = false }
+    ok, err = self.client:create_table { name = self.table.name, partition = KEY }
+    ok = ok or err:is "ResourceInUse" -- another one makes it
   end
-  if not about then return told(err, self.table.name) end
+  if ok and (not about or about.status == "CREATING") then
+    ok, err = self.table:wait "active"
+    if ok then about, err = self.table:describe { ttl = false } end
+  end
+  if not ok or not about then return told(err, self.table.name) end
   if about.partition ~= KEY or about.sort or about.types[KEY] ~= "S" then return wrong_kind(self.table.name, about) end
   return true
 end
@@ -179,12 +180,27 @@ function lease_methods:forget_others()
   return true
 end
 
+--- What both clocks say.
+---@param self dynamodb.LeaseTable
+---@return { now: number, time: number }
+local function moment(self) return { now = self.client:now(), time = self.client:runtime():time() } end
+
+--- Seconds for which the lease is this consumer's without another write; none when it has expired. They are counted
+--- from when the last write of it began, on the clock that has gone further: while a machine is suspended its monotonic
+--- clock may stand still.
+---@param lease dynamodb.Lease
+---@return number
+function lease_methods:left(lease)
+  local runtime, since = self.client:runtime(), lease.written
+  return self.duration - math.max(runtime:now() - since.now, runtime:time() - since.time)
+end
+
 --- Takes a lease that nobody has, or whose owner has let it expire.
 ---@param seen dynamodb.Lease    as it was when that was seen
 ---@return dynamodb.Lease?       nil without an error: another one was faster
 ---@return dynamodb.Error?
 function lease_methods:take(seen)
-  local started, counter = self.client:now(), (seen.counter or 0) + 1 -- a row that was put by hand may lack it
+  local written, counter = moment(self), (seen.counter or 0) + 1 -- a row that was put by hand may lack it
   local row, err = self.table:update({ [KEY] = seen.id }, {
     set = { leaseOwner = self.owner, leaseCounter = counter, streamArn = self.stream,
       ownerSwitchesSinceCheckpoint = (seen.switches or 0) + 1 },
@@ -200,7 +216,7 @@ function lease_methods:take(seen)
     row = found -- an attempt whose answer was lost
   end
   if not row then return told(err, self.table.name) end
-  local lease = read_row({ expires = started + self.duration }, row)
+  local lease = read_row({ written = written }, row)
   lease.lock = self.client:runtime():lock()
   return lease
 end
@@ -216,29 +232,30 @@ function lease_methods:request(seen)
   return true
 end
 
---- A row's attributes that a write sets, as far as they say that it was applied.
+--- Does a row show that a write was applied? Of one that only renews it never does: that may have been long ago.
+---@param self dynamodb.LeaseTable
 ---@param row table
 ---@param changes table
 ---@return boolean
-local function shows(row, changes)
+local function shows(self, row, changes)
   local place = changes.set.checkpoint
   if place ~= nil and row.checkpoint ~= place then return false end
+  if place == nil and row.leaseOwner == self.owner then return false end
   return number(row.leaseCounter) == changes.set.leaseCounter
 end
 
---- After a write whose condition did not hold: was it this consumer's own, whose answer was lost?
+--- After a write whose condition did not hold: was it this consumer's own, whose answer was lost? The lease lasts no
+--- longer by it, since nobody knows when it was applied.
 ---@param self dynamodb.LeaseTable
 ---@param lease dynamodb.Lease
 ---@param changes table
 ---@param row table?      as it is
----@param started number
 ---@return "applied"|"again"|nil
-local function own_write(self, lease, changes, row, started)
-  local applied = row ~= nil and shows(row, changes)
+local function own_write(self, lease, changes, row)
+  local applied = row ~= nil and shows(self, row, changes)
   local is_own = row and (row.leaseOwner == self.owner or row.leaseOwner == nil and applied) -- it has let go of it
   if not is_own then return nil end
   read_row(lease, row)
-  lease.expires = started + self.duration
   return applied and "applied" or "again"
 end
 
@@ -250,17 +267,17 @@ end
 ---@return dynamodb.Error?    code LeaseLost
 local function write(self, lease, changes)
   for _ = 1, TRIES do
-    local started = self.client:now()
+    local written = moment(self)
     changes.set.leaseCounter = lease.counter + 1
     local row, err = self.table:update({ [KEY] = lease.id }, changes,
       { where = { leaseOwner = self.owner, leaseCounter = lease.counter }, returns = "ALL_NEW" })
     if row then
       read_row(lease, row)
-      lease.expires = started + self.duration
+      lease.written = written
       return true
     end
     if not err:is "ConditionalCheckFailed" then return told(err, self.table.name) end
-    local found = own_write(self, lease, changes, err.item, started)
+    local found = own_write(self, lease, changes, err.item)
     if found == "applied" then return true end
     if not found then return nil, lost(lease) end
   end
@@ -292,7 +309,7 @@ end
 local function progress(place)
   return {
     set = { checkpoint = place, checkpointSubSequenceNumber = 0, ownerSwitchesSinceCheckpoint = 0 },
-    remove = { "latestIterator", "latestSince" },
+    remove = { "latestIterator" },
   }
 end
 
@@ -347,7 +364,7 @@ end
 ---@return dynamodb.Error?
 local function transact(self, lease, place, f, options)
   for _ = 1, TRIES do
-    local number_of, changes, started = nil, progress(place), self.client:now()
+    local number_of, changes, written = nil, progress(place), moment(self)
     changes.set.leaseCounter = lease.counter + 1
     local ok, err = self.client:transact(function(tx)
       f(tx)
@@ -356,12 +373,12 @@ local function transact(self, lease, place, f, options)
     end, options)
     if ok then
       lease.counter, lease.checkpoint = changes.set.leaseCounter, place
-      lease.iterator, lease.since, lease.expires = nil, nil, started + self.duration
+      lease.iterator, lease.written = nil, written
       return true
     end
     local reason = err:is "TransactionCanceled" and err.reasons and number_of and err.reasons[number_of]
     if not reason or reason.code ~= "ConditionalCheckFailed" then return nil, err end
-    local found = own_write(self, lease, changes, reason.item, started)
+    local found = own_write(self, lease, changes, reason.item)
     if found == "applied" then return true end
     if not found then return nil, lost(lease) end
   end

@@ -1,5 +1,8 @@
 --- May what failed succeed later, so that somebody who has time tries it again?
-local PASSING = { DeadlineExceeded = true, Timeout = true, ConnectionError = true, ExpiredIteratorException = true }
+local PASSING = {
+  DeadlineExceeded = true, Timeout = true, ConnectionError = true, ExpiredIteratorException = true,
+  TransactionConflictException = true, -- somebody's transaction has the row of a lease just now
+}
 
 ---@param err dynamodb.Error
 ---@return boolean

@@ -21,10 +21,11 @@ local planner = {}
 ---@field parent string?
 ---@field checkpoint string        "TRIM_HORIZON", "LATEST", "SHARD_END", or the sequence number of the last record done
 ---@field iterator string?         of LATEST: where that was
----@field since number?            of LATEST: when that was, seconds since 1970
+---@field since number?            of one that was begun with LATEST: when that was, seconds since 1970
 ---@field owner string?            the consumer that reads it
 ---@field counter integer?         of its writes
 ---@field wanted_by string?        the consumer that asks for it
+---@field written table?           when this consumer's last write of it that is known to be done began
 
 ---@class dynamodb.StreamView
 ---@field shards table<string, dynamodb.Shard>     all that are known
@@ -95,9 +96,22 @@ end
 ---@param self table
 ---@param id string
 ---@param checkpoint "TRIM_HORIZON"|"LATEST"
-local function create(self, id, checkpoint)
+---@param since number?    of LATEST, if that is not now
+local function create(self, id, checkpoint, since)
   self.created[id] = true
-  table.insert(self.plan.create, { id = id, parent = self.view.shards[id].parent, checkpoint = checkpoint })
+  table.insert(self.plan.create,
+    { id = id, parent = self.view.shards[id].parent, checkpoint = checkpoint, since = since })
+end
+
+--- When the stream was begun with LATEST, as far as its leases tell.
+---@param view dynamodb.StreamView
+---@return number? since
+local function beginning(view)
+  local since
+  for _, lease in pairs(view.from == "LATEST" and view.leases or {}) do
+    if lease.since then since = math.min(since or lease.since, lease.since) end
+  end
+  return since
 end
 
 --- A shard gets a lease, if it shall have one and nothing is open about its parent.
@@ -117,7 +131,12 @@ local function consider(self, id)
   end
   local parent = shard.parent
   local settled = parent == nil or parent == id or view.gone[parent] or consider(self, parent)
-  if settled then create(self, id, "TRIM_HORIZON") end
+  if settled then
+    -- Somebody else begins the stream right now, or has died over it: what has no lease begins where the others did.
+    local before = parent and view.leases[parent]
+    local is_late = self.since and (not before or before.checkpoint == "LATEST")
+    create(self, id, is_late and "LATEST" or "TRIM_HORIZON", is_late and self.since or nil)
+  end
   return settled
 end
 
@@ -171,6 +190,7 @@ function planner.plan(view)
   local plan = { create = {}, ready = {}, probe = {}, search = {}, remove = {}, done = view.ended }
   local self = {
     view = view, plan = plan, children = children_of(view), passed = {}, created = {}, visited = {}, probed = {},
+    since = beginning(view),
   }
   if view.from == "LATEST" and next(view.leases) == nil then
     create_leaves(self)

@@ -88,7 +88,7 @@ local function check_checkpoint(self, options)
     options.lease_table = self.client:table(given)
   elseif mt and mt.__name == "dynamodb.Table" then
     options.lease_table = given.client:table(given.name)
-  elseif type(given) == "table" and type(given.file) == "string" then
+  elseif type(given) == "table" and type(given.file) == "string" and given.file ~= "" then
     usage.check_names(given, { file = true }, "member of checkpoint")
     options.file = given.file
   else
@@ -147,7 +147,7 @@ end
 --- | `lease` | seconds after which another process takes over from one that died; 10 |
 --- | `batch_size` | records that are read, and handled before a checkpoint, at most; 100 |
 --- | `poll` | seconds between two looks at a shard in which nothing happens; 1 |
---- | `max_attempts` | at a record that fails, after delays from 0.2 to 10 seconds; 10 |
+--- | `max_attempts` | at a record that fails, and at starting, after delays from 0.2 to 10 seconds; 10 |
 --- | `on_failure` | `f(record, err, ctx)` gets a record that has failed so often, which is passed over then |
 --- | `on_trimmed` | `f(gap)` is told of records that were lost (stream, shard_id, after); without it that is an error |
 --- | `stop` | a function; once it returns true nothing further is begun |
@@ -171,9 +171,7 @@ function stream_methods:consume(handler, options)
   usage.check_type(handler, "function", "the handler of consume")
   options = check_reading(self.client, option_rules.check(options, CONSUMING, "consume"))
   check_checkpoint(self, options)
-  local arn, err = self:arn()
-  if not arn then return nil, err end
-  return consumers.new(self.client, arn, handler, options):run(options.places)
+  return consumers.new(self, handler, options):run(options.places)
 end
 
 --- The stream of a table. No request is made.
@@ -186,7 +184,8 @@ local function new(client, of)
     client, of = of.client, of.name
   end
   if type(of) ~= "string" or of == "" then
-    usage.raise("db:stream needs a table, its name or the ARN of a stream, not a " .. type(of))
+    usage.raise("db:stream needs a table, its name or the ARN of a stream, not "
+      .. (of == "" and "an empty text" or "a " .. type(of)))
   end
   return setmetatable({ client = client, name = of }, stream_mt)
 end

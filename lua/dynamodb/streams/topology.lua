@@ -70,13 +70,13 @@ local function probe(self, id)
   return true
 end
 
---- Makes a lease. The place of LATEST is that of now, whoever reads it, and when.
+--- Makes a lease. The place of LATEST is that of now, whoever reads it, and when, unless it is known since when.
 ---@param self dynamodb.Topology
 ---@param lease dynamodb.Lease
 ---@return boolean? ok
 ---@return dynamodb.Error?
 local function create(self, lease)
-  if lease.checkpoint == "LATEST" then
+  if lease.checkpoint == "LATEST" and not lease.since then
     local reader = readers.new(self.client, self.arn, lease, 1)
     local iterator, err = reader:place()
     if not iterator and err:is "ResourceNotFound" then

@@ -1,11 +1,11 @@
 --- One shard in the hands of a consumer: it reads, has the records handled, and sets the checkpoint behind those that
 --- are done. It ends when the shard does, when the lease is lost or wanted by another one, and with the consumer.
 local contexts = require "dynamodb.streams.context"
+local delay_of = require "dynamodb.streams.delay"
 local errors = require "dynamodb.error"
 local events = require "dynamodb.streams.event"
 local is_passing = require "dynamodb.streams.passing"
 local pace = require "dynamodb.streams.pace"
-local random = require "dynamodb.random"
 local readers = require "dynamodb.streams.reader"
 local records = require "dynamodb.streams.record"
 
@@ -23,9 +23,9 @@ local worker_mt = { __name = "dynamodb.ShardWorker", __index = worker_methods }
 ---@field attempts integer     at that record
 ---@field pinned number        when it was noted where LATEST is
 ---@field batch dynamodb.StreamBatch?    that the handler has
+---@field gap string?          the place behind which records were lost, as was told
 
 local SLICE = 0.2           -- seconds of a wait after which it is looked whether there is still something to wait for
-local FIRST, LONGEST = 0.2, 10 -- seconds before something is tried again: from, to
 local PATIENCE = 2          -- seconds before a write of the lease is tried again, at most
 local PIN = 240             -- seconds after which the place of LATEST is noted anew; iterators live 900
 
@@ -52,10 +52,7 @@ end
 ---@param self dynamodb.ShardWorker
 ---@param failures integer    in a row, before it
 ---@return number
-local function delay(self, failures)
-  local seconds = math.min(FIRST * 2 ^ math.min(failures - 1, 20), LONGEST)
-  return seconds * (0.5 + (self.consumer.client.random or random)() / 2)
-end
+local function delay(self, failures) return delay_of(failures, self.consumer.client.random) end
 
 --- Does something with the lease until it is known to have worked, or that it was in vain.
 ---@param self dynamodb.ShardWorker
@@ -72,18 +69,22 @@ local function insist(self, method, ...)
       consumer:fail(err)
       return false
     end
-    if consumer:is_stopping() and consumer.runtime:now() >= lease.expires then return false end
+    if consumer:is_stopping() and consumer.store:left(lease) <= 0 then return false end
     failures = failures + 1
     consumer.runtime:sleep(math.min(delay(self, failures), PATIENCE))
   end
 end
 
---- Is the lease still this consumer's? One that has expired may be, if nobody wanted it.
+--- Is the lease still this consumer's? One that has expired may be, if nobody wanted it; again when the answer to that
+--- took longer than a lease.
 ---@param self dynamodb.ShardWorker
 ---@return boolean
 local function holds(self)
-  if self.lease.lost then return false end
-  return self.consumer.runtime:now() < self.lease.expires or insist(self, "renew")
+  local lease, store = self.lease, self.consumer.store
+  while not lease.lost and store:left(lease) <= 0 do
+    if self.consumer:is_stopping() or not insist(self, "renew") then return false end
+  end
+  return not lease.lost
 end
 
 -- ---------------------------------------------------------------------------------------------------- handling ----
@@ -167,7 +168,7 @@ end
 local function handle(self, batch)
   local consumer = self.consumer
   while #batch > 0 do
-    if self:is_over() or not holds(self) then return false end
+    if not holds(self) or self:is_over() then return false end
     self.batch, self.turn = batch, consumer.runtime:now()
     batch.failed, batch.err = nil, nil
     local ok, answer, problem = pcall(consumer.handler, batch, self.ctx)
@@ -185,24 +186,27 @@ local function handle(self, batch)
         if not advance(self, batch, 2) then return false end
         batch = events.rest(batch, 2)
       end
-    elseif first and not self:is_over() and not insist(self, "renew") then -- there was little time left
-      return false
-    end
+    end -- else there was little time left, and the checkpoint has renewed the lease
   end
   return true
 end
 
 -- ----------------------------------------------------------------------------------------------------- reading ----
 
---- What was to be read is not there any more.
+--- What was to be read is not there any more. That is told once: if the oldest record is gone as well before it is
+--- read, that is the same gap.
 ---@param self dynamodb.ShardWorker
 ---@param err dynamodb.Error
 ---@param kind "trimmed"|"gone"
 local function lost_records(self, err, kind)
   local lease, consumer = self.lease, self.consumer
-  local gap = { stream = consumer.arn, shard_id = lease.id, after = lease.checkpoint }
-  if not consumer:tell_gap(gap, err) then return end
+  local is_known = self.gap == lease.checkpoint
+  self.gap = lease.checkpoint
+  if not is_known and not consumer:tell_gap({ stream = consumer.arn, shard_id = lease.id, after = self.gap }, err) then
+    return
+  end
   if kind == "trimmed" then
+    if is_known then pause(self, delay(self, self.failures)) end
     self.reader:rewind()
   else
     consumer.topology:forget(lease.id)
