@@ -310,6 +310,7 @@ build = {
     ["dynamodb.streams.checkpoint"] = "lua/dynamodb/streams/checkpoint.lua",
     ["dynamodb.streams.consumer"] = "lua/dynamodb/streams/consumer.lua",
     ["dynamodb.streams.context"] = "lua/dynamodb/streams/context.lua",
+    ["dynamodb.streams.delay"] = "lua/dynamodb/streams/delay.lua",
     ["dynamodb.streams.event"] = "lua/dynamodb/streams/event.lua",
     ["dynamodb.streams.iterator"] = "lua/dynamodb/streams/iterator.lua",
     ["dynamodb.streams.lease"] = "lua/dynamodb/streams/lease.lua",
