@@ -28,7 +28,7 @@ static const struct {
 #define CLASSES (sizeof classes / sizeof *classes)
 
 /* Failures of the transport: no answer, or one that cannot be trusted. */
-static const char unanswered[] = " ConnectionError DeadlineExceeded ResponseError Timeout ";
+static const char unanswered[] = " ConnectionError DeadlineExceeded ResponseError Stopped Timeout ";
 
 /* Is the code one of the words of the list? */
 static int is_listed (const char *list, const char *code, size_t len) {

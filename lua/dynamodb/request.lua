@@ -265,7 +265,7 @@ local function take_turn(runtime, call)
     local wait = call.policy:wait(now)
     if wait == 0 then return true end
     if call.deadline and now + wait >= call.deadline then return false end
-    runtime:sleep(wait)
+    if runtime:sleep(wait) then return true end -- what is sent now is refused, and tells why
     call.waited = call.waited + wait
   end
 end

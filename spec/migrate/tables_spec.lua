@@ -173,8 +173,9 @@ describe("tables", function()
     it("are warned of when the stream is about to forget how they began", function()
       local source, target = streaming(20), people(0)
       local options = {
-        source = source, target = target, live = true, checkpoint = migration.path(), stop = stopping(5),
+        source = source, target = target, live = true, checkpoint = migration.path(),
       }
+      function options.stop() return process.read(options.checkpoint) ~= "" end -- when the stream's place is known
       assert.is_nil(migrate.copy(options))
       local state = core.json_decode(process.read(options.checkpoint))
       state.state.stream.began = state.state.stream.began - 21 * 3600

@@ -41,17 +41,23 @@ end
 ---@param count integer
 ---@return table<string, function>
 function small_service.numbered(count)
+  local function item(i)
+    return ('{"pk":{"N":"%d"},"name":{"S":"First%d Last"},"applied":{"N":"0"}}'):format(i, i)
+  end
   local UPDATED = '{"ConsumedCapacity":{"TableName":"t","CapacityUnits":1}}'
   return {
     DescribeTable = function() return DESCRIPTION:format(count) end,
     UpdateItem = function() return UPDATED end,
+    BatchGetItem = function(params)
+      local items = {}
+      for i, key in ipairs(params.RequestItems.t.Keys) do items[i] = item(key.pk.N) end
+      return ('{"Responses":{"t":[%s]},"UnprocessedKeys":{}}'):format(table.concat(items, ","))
+    end,
     BatchWriteItem = function() return '{"UnprocessedItems":{}}' end,
     Scan = function(params)
       local from = params.ExclusiveStartKey and tonumber(params.ExclusiveStartKey.pk.N) or 0
       local to, items = math.min(from + 500, count), {}
-      for i = from + 1, to do
-        items[#items + 1] = ('{"pk":{"N":"%d"},"name":{"S":"First%d Last"},"applied":{"N":"0"}}'):format(i, i)
-      end
+      for i = from + 1, to do items[#items + 1] = item(i) end
       local last = to < count and (',"LastEvaluatedKey":{"pk":{"N":"%d"}}'):format(to) or ""
       return ('{"Count":%d,"ScannedCount":%d,"Items":[%s]%s}'):format(#items, #items, table.concat(items, ","), last)
     end,

@@ -337,7 +337,8 @@ function sender_methods:pause(wait)
     end
   elseif wait then
     local others = helper or self.under_way > 0 or self.helpers[1]
-    self.runtime:sleep(others and math.min(wait, GLANCE) or wait)
+    local stopped = self.runtime:sleep(others and math.min(wait, GLANCE) or wait)
+    if stopped then self:interrupt(stopped) end
   end
 end
 

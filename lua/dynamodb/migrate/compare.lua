@@ -12,7 +12,7 @@ local usage = require "dynamodb.usage"
 
 local KNOWN = [[
   source target map where names values sample segments rcu consistent extra directory checkpoint on_difference progress
-  stop stall
+  stop grace stall
 ]]
 
 local CHUNK = 200
@@ -165,15 +165,14 @@ end
 ---@return dynamodb.Error?
 local function run(given)
   local options = check(given)
-  local job, err = jobs.new("diff", options.source.client, options, {
-    source = options.source, target = options.target, directory = options.directory,
-  })
-  if not job then return nil, err end
+  local job = jobs.new("diff", options.source.client, options)
+  local ok, err = job:resume { source = options.source, target = options.target, directory = options.directory }
+  if not ok then return nil, err end
   local self = { job = job, options = options, differences = {} }
   self.source, err = job:table(options.source)
-  if not self.source then return nil, err end
+  if not self.source then return job:refuse(err) end
   self.target, err = job:table(options.target)
-  if not self.target then return nil, err end
+  if not self.target then return job:refuse(err) end
   job:measure(options.source)
   local began = job.runtime:time()
   if options.directory then

@@ -12,7 +12,7 @@ local usage = require "dynamodb.usage"
 
 local KNOWN = [[
   source target map where names values segments rcu wcu concurrency consistent shard checkpoint live follow on_error
-  on_failed progress stop stall warn
+  on_failed progress stop grace stall warn
 ]]
 
 local CHUNK = 2000
@@ -143,7 +143,7 @@ local function catch_up(self)
     if job:should_stop() then return false end
     return options.follow or not quiet
   end)
-  if not ok then return nil, err end
+  if not ok and not (job.stopped and err.code == "Stopped") then return nil, err end
   return caught_up
 end
 
@@ -214,17 +214,18 @@ end
 ---@return dynamodb.Error?
 local function run(given)
   local options = check(given)
-  local job, err = jobs.new("copy", options.source.client, options, {
+  local job = jobs.new("copy", options.source.client, options)
+  local ok, err = job:resume {
     source = options.source, target = options.target, live = options.live,
     shard = options.shard and table.concat(options.shard, "/"),
-  })
-  if not job then return nil, err end
+  }
+  if not ok then return nil, err end
   if job.state.finished then return job:finish(true) end
   local self = { job = job, options = options, refused = {} }
   self.source, err = job:table(options.source)
-  if not self.source then return nil, err end
+  if not self.source then return job:refuse(err) end
   self.target, err = job:table(options.target)
-  if not self.target then return nil, err end
+  if not self.target then return job:refuse(err) end
   job:measure(options.source)
   local over
   over, err = work(self)

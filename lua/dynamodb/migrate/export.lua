@@ -8,7 +8,8 @@ local scans = require "dynamodb.migrate.scan"
 local usage = require "dynamodb.usage"
 
 local KNOWN = [[
-  table file directory format gzip columns where names values segments rcu consistent checkpoint progress stop stall
+  table file directory format gzip columns where names values segments rcu consistent checkpoint progress stop
+  grace stall
 ]]
 
 local CHUNK = 2000
@@ -127,14 +128,15 @@ end
 ---@return dynamodb.Error?
 local function run(given)
   local options = check(given)
+  local job = jobs.new("export", options.table.client, options)
   local target = options.table
-  local job, err = jobs.new("export", target.client, options, {
+  local ok, err = job:resume {
     table = target, to = options.file or options.directory, format = options.format, gzip = options.gzip,
-  })
-  if not job then return nil, err end
+  }
+  if not ok then return nil, err end
   local plain
   plain, err = job:table(target)
-  if not plain then return nil, err end
+  if not plain then return job:refuse(err) end
   if job.state.finished then return job:finish(true, nil, { path = job.state.path }) end
   job:measure(target)
   local sink
@@ -147,7 +149,8 @@ local function run(given)
     sink.close()
     return job:finish(nil, err)
   end
-  local ok, over, problem = pcall(job.chunks, job, scans.new(job, plain, options), CHUNK, sink.write)
+  local over, problem
+  ok, over, problem = pcall(job.chunks, job, scans.new(job, plain, options), CHUNK, sink.write)
   job.state.path = options.file or sink.directory
   if ok and over then
     over, problem = sink.finish()

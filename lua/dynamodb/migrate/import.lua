@@ -9,7 +9,7 @@ local sources = require "dynamodb.migrate.sources"
 local usage = require "dynamodb.usage"
 
 local KNOWN = [[
-  table file directory format map revert wcu concurrency checkpoint errors on_failed progress stop stall
+  table file directory format map revert wcu concurrency checkpoint errors on_failed progress stop grace stall
 ]]
 
 local CHUNK = 2000
@@ -101,14 +101,15 @@ end
 ---@return dynamodb.Error?
 local function run(given)
   local options = check(given)
-  local job, err = jobs.new("import", options.table.client, options, {
+  local job = jobs.new("import", options.table.client, options)
+  local ok, err = job:resume {
     table = options.table, from = options.file or options.directory, format = options.format, revert = options.revert,
-  })
-  if not job then return nil, err end
+  }
+  if not ok then return nil, err end
   if job.state.finished then return again(job, options) end
   local tbl
   tbl, err = job:table(options.table)
-  if not tbl then return nil, err end
+  if not tbl then return job:refuse(err) end
   local source
   source, err = sources.open(options, job.state.cursor)
   if not source then return nil, err end
@@ -120,7 +121,8 @@ local function run(given)
   began, err = job:save()
   if not began then return job:finish(nil, err) end
   local handle = source.kind == "full" and put_items or apply_changes
-  local ok, over, problem = pcall(job.chunks, job, source, CHUNK, function(pull)
+  local over, problem
+  ok, over, problem = pcall(job.chunks, job, source, CHUNK, function(pull)
     return handle(job, tbl, pull, list)
   end)
   if ok and over then

@@ -5,6 +5,7 @@ local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
 local identities = require "dynamodb.migrate.identity"
 local ordered = require "dynamodb.formats.ordered"
+local stoppable = require "dynamodb.migrate.stoppable"
 
 local job_methods = {}
 local job_mt = { __name = "dynamodb.Job", __index = job_methods }
@@ -13,6 +14,7 @@ local CHUNK_SECONDS = 2 -- that a chunk takes at most, so that a slow job can be
 local SAVE_SECONDS = 1  -- between two checkpoints
 local STALL = 60        -- seconds without any success until it gives up
 local LONGEST_WAIT = 20 -- seconds
+local GRACE = 3         -- seconds that requests under way have once the job is to stop
 
 ---@class dynamodb.Progress
 ---@field kind string            of the job: "migrate", "copy", …
@@ -27,6 +29,7 @@ local LONGEST_WAIT = 20 -- seconds
 ---@field rcu number?            the caps
 ---@field wcu number?
 ---@field throttles integer      of this run
+---@field stopping number?       it is to stop: seconds that requests under way have until they are cut off
 ---@field counts table<string, integer>
 ---@field estimate dynamodb.Estimate?    of a migration
 
@@ -45,7 +48,10 @@ local LONGEST_WAIT = 20 -- seconds
 ---@class dynamodb.Job
 ---@field kind string
 ---@field options table
----@field client dynamodb.Client     the caller's, with one more listener
+---@field client dynamodb.Client     the caller's, as `listen` makes it
+---@field clients table<dynamodb.Client, dynamodb.Client>    as `listen` has made them
+---@field stopped string?            "stopped" by the program
+---@field stopped_at number?         when that was noticed
 ---@field runtime dynamodb.Runtime
 ---@field state table                what is saved: counts, cursor, and whatever the job has beside them
 ---@field resumed boolean            was there a state?
@@ -54,10 +60,12 @@ local LONGEST_WAIT = 20 -- seconds
 ---@field is_due (fun(): boolean)?    is it a good moment for a checkpoint?
 ---@field failing_since number?      when the first of the failures was after which nothing has succeeded yet
 
---- A client of the caller's with one more listener to throttling. All else is the caller's own.
+--- A client of the caller's with one more listener to throttling; its requests and waits end when the job is to stop.
+--- All else is the caller's own.
 ---@param client dynamodb.Client
 ---@return dynamodb.Client
 function job_methods:listen(client)
+  if self.clients[client] then return self.clients[client] end
   local all, own = {}, client.hooks.on_throttle
   for name, hook in pairs(client.hooks) do all[name] = hook end
   function all.on_throttle(info)
@@ -65,8 +73,27 @@ function job_methods:listen(client)
     if self.on_throttle then self.on_throttle() end
     if own then own(info) end
   end
-  client:runtime() -- made now, so that both have the same one
-  return setmetatable({ hooks = all }, { __index = client })
+  local runtime = client:runtime() -- made now, so that both have the same one
+  if self.options.stop then
+    runtime = stoppable.new(runtime, {
+      asked = function() return self:should_stop() end,
+      left = function() return self:grace_left() end,
+    })
+  end
+  local own = setmetatable({ hooks = all, given_runtime = runtime }, { __index = client })
+  self.clients[client], self.clients[own] = own, own
+  return own
+end
+
+--- A table of the caller's by a client of the job's.
+---@param target dynamodb.Table
+---@return dynamodb.Table
+local function with_client(self, target)
+  local own = setmetatable({ client = self:listen(target.client) }, getmetatable(target))
+  for name, value in pairs(target) do
+    if name ~= "client" then own[name] = value end
+  end
+  return own
 end
 
 --- What the checkpoint is bound to: its tables are described, and what is read of them is told.
@@ -85,25 +112,39 @@ local function identity_of(self, parts)
   return identity
 end
 
---- A job, as far as it had come. Without a checkpoint, nothing is sent.
+--- A job. Nothing is sent. The tables of its options are from now on those of its own clients.
 ---@param kind string
 ---@param client dynamodb.Client
----@param options table      stop, progress, stall, checkpoint, rcu, wcu, where, names, values
----@param parts table        what a checkpoint is bound to: tables (dynamodb.Table), and what has a text of its own
----@return dynamodb.Job?
----@return dynamodb.Error?
-local function new(kind, client, options, parts)
-  local runtime = client:runtime()
+---@param options table      table, source, target, stop, grace, progress, stall, checkpoint, rcu, wcu, where, names,
+---                          values
+---@return dynamodb.Job
+local function new(kind, client, options)
   local self = setmetatable({
-    kind = kind, options = options, runtime = runtime, began = runtime:now(),
-    state = { counts = {} }, resumed = false, left = {},
+    kind = kind, options = options, clients = {}, state = { counts = {} }, resumed = false, left = {},
     read = 0, written = 0, throttles = 0, failures = 0, seen_before = 0,
   }, job_mt)
   self.client = self:listen(client)
-  if not options.checkpoint then return self end
+  self.runtime = self.client:runtime()
+  self.began = self.runtime:now()
+  for _, name in ipairs { "table", "source", "target" } do
+    options[name] = options[name] and with_client(self, options[name])
+  end
+  return self
+end
+
+--- Goes on from the checkpoint, if there is one. Without a checkpoint, nothing is sent.
+---@param parts table        what it is bound to: tables (dynamodb.Table), and what has a text of its own
+---@return true?
+---@return dynamodb.Error?
+function job_methods:resume(parts)
+  local options = self.options
+  if not options.checkpoint then return true end
   local identity, err = identity_of(self, parts)
-  if not identity then return self:finish(nil, err) end
-  self.checkpoint = { path = options.checkpoint, kind = kind, identity = identity }
+  if not identity then
+    _, err = self:finish(nil, err)
+    return nil, err
+  end
+  self.checkpoint = { path = options.checkpoint, kind = self.kind, identity = identity }
   local state
   state, err = checkpoints.load(self.checkpoint)
   if err then return nil, err end
@@ -111,8 +152,8 @@ local function new(kind, client, options, parts)
     self.state, self.resumed = state, true
     self.seen_before = state.counts.seen or 0
   end
-  self.saved = runtime:now()
-  return self
+  self.saved = self.runtime:now()
+  return true
 end
 
 --- A table as the job uses it: without versions and stamps, which it sees to itself.
@@ -152,8 +193,26 @@ end
 ---@return boolean
 function job_methods:should_stop()
   local stop = self.options.stop
-  if stop and not self.stopped and stop() then self.stopped = "stopped" end
+  if stop and not self.stopped and stop() then
+    self.stopped, self.stopped_at = "stopped", self.runtime:now()
+    self:tell()
+  end
   return self.stopped ~= nil
+end
+
+--- Seconds that requests under way have still, once it is to end.
+---@return number
+function job_methods:grace_left()
+  return self.stopped_at + (self.options.grace or GRACE) - self.runtime:now()
+end
+
+--- What a job gives that cannot begin.
+---@param err dynamodb.Error
+---@return nil
+---@return dynamodb.Error
+function job_methods:refuse(err)
+  if self.stopped then return self:finish(nil, err) end
+  return nil, err
 end
 
 --- Waits after a failure that may pass.
@@ -229,6 +288,7 @@ function job_methods:tell()
     eta = left and left > 0 and rate > 0 and left / rate or nil,
     read = self.read, written = self.written, rcu = self.options.rcu, wcu = self.options.wcu,
     throttles = self.throttles, counts = self.state.counts, estimate = self.estimate,
+    stopping = self.stopped and math.max(0, self:grace_left()) or nil,
   }
 end
 
@@ -320,6 +380,7 @@ end
 ---@return dynamodb.JobReport?
 ---@return dynamodb.Error?          code Incomplete, with `report` and `cause`
 function job_methods:finish(over, cause, more)
+  if self.stopped and errors.is_error(cause) and cause.code == "Stopped" then cause = nil end -- which is no failure
   local report = {
     kind = self.kind, counts = self.state.counts, done = over == true and cause == nil and not has_left(self),
     seconds = self.runtime:now() - self.began, throttles = self.throttles, read = self.read, written = self.written,

@@ -52,6 +52,7 @@ local CHECKS = {
   segments = COUNT, concurrency = COUNT, sample = COUNT,
   rcu = UNITS, wcu = UNITS,
   stall = { positive, "a positive number of seconds" },
+  grace = { function(value) return value == 0 or positive(value) end, "a number of seconds from 0" },
   checkpoint = PATH, undo = PATH, file = PATH, errors = PATH, directory = { text, "a directory's name" },
   shard = { is_shard, "{ i, n }, the i-th of n processes" },
   on_error = one_of("stop", "skip"),

@@ -1,7 +1,6 @@
 --- A dry run: a sample of the items is mapped, nothing is written, and what would change is shown.
 local estimates = require "dynamodb.migrate.estimate"
 local images = require "dynamodb.migrate.images"
-local jobs = require "dynamodb.migrate.job"
 local mapper = require "dynamodb.migrate.mapper"
 local ordered = require "dynamodb.formats.ordered"
 
@@ -63,20 +62,16 @@ local function read_sample(job, tbl, options)
 end
 
 --- As `migrate` with `dry_run`.
----@param options table
+---@param job dynamodb.Job
 ---@param rules dynamodb.MapRules
 ---@return dynamodb.JobReport?    with samples and estimate
 ---@return dynamodb.Error?
-function preview.run(options, rules)
-  local asked = {}
-  for name, value in pairs(options) do asked[name] = value end
-  asked.checkpoint = nil
-  local job, err = jobs.new("migrate", options.table.client, asked, {})
-  if not job then return nil, err end
+function preview.run(job, rules)
+  local options = job.options
+  options.checkpoint = nil
   local estimate = estimates.of_table(options.table, options)
-  local tbl
-  tbl, err = job:table(options.table)
-  if not tbl then return nil, err end
+  local tbl, err = job:table(options.table)
+  if not tbl then return job:refuse(err) end
   local items
   items, err = read_sample(job, tbl, options)
   if not items then return job:finish(nil, err) end

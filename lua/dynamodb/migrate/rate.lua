@@ -47,7 +47,7 @@ function rate_methods:enter(runtime, units)
   while self.bucket do
     local wait = self.bucket:wait(now)
     if wait <= 0 then break end
-    runtime:sleep(wait)
+    if runtime:sleep(wait) then return end -- what is sent now is refused, and tells why
     now = runtime:now()
   end
   if self.bucket then self.bucket:charge(units) end

@@ -8,8 +8,8 @@ local scans = require "dynamodb.migrate.scan"
 
 local remove = {}
 
-local TRUNCATE = "table segments shard rcu wcu concurrency checkpoint progress stop stall"
-local PARTITION = "table key rcu wcu concurrency checkpoint progress stop stall"
+local TRUNCATE = "table segments shard rcu wcu concurrency checkpoint progress stop grace stall"
+local PARTITION = "table key rcu wcu concurrency checkpoint progress stop grace stall"
 
 local CHUNK = 5000
 
@@ -22,13 +22,17 @@ local CHUNK = 5000
 local function delete_found(job, tbl, query)
   local over, err = job:chunks(query, CHUNK, function(pull)
     local refused
+    local counts = job.state.counts
+    local before = counts.deleted or 0
     local ok, problem = bulk.delete(job, tbl, pull, function(failure) refused = refused or failure end,
       "deleted")
     if ok and refused then
       ok, problem = nil, errors.new { code = refused.code, message = refused.message, retryable = false }
     end
+    if not ok then job:count("seen", (counts.deleted or 0) - before) end -- of the chunk only these are not met again
     return ok, problem
   end)
+  if over == nil then job:save() end
   if over then
     job.state.finished = true
     over, err = job:save()
@@ -41,11 +45,12 @@ end
 ---@return dynamodb.Table|dynamodb.Error|nil
 local function begin(kind, options, key)
   if options.checkpoint then options.checkpoint = options.checkpoint .. option_rules.suffix(options) end
-  local job, err = jobs.new(kind, options.table.client, options, { table = options.table, key = key })
-  if not job then return nil, err end
+  local job = jobs.new(kind, options.table.client, options)
+  local ok, err = job:resume { table = options.table, key = key }
+  if not ok then return nil, err end
   local tbl
   tbl, err = job:table(options.table)
-  if not tbl then return nil, err end
+  if not tbl then return job:refuse(err) end
   job:measure(options.table)
   return job, tbl
 end

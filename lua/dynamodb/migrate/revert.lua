@@ -9,7 +9,7 @@ local option_rules = require "dynamodb.migrate.options"
 local undo = require "dynamodb.migrate.undo"
 local writers = require "dynamodb.migrate.writer"
 
-local KNOWN = "table checkpoint undo shard wcu concurrency progress stop stall guard"
+local KNOWN = "table checkpoint undo shard wcu concurrency progress stop grace stall guard"
 
 local GROUP = 256
 
@@ -162,12 +162,13 @@ local function run(given)
   if not known then
     return nil, err or files.failure(options.undo, "there is no undo log: nothing was migrated with this checkpoint")
   end
-  local job
-  job, err = jobs.new("revert", options.table.client, options, { table = options.table })
-  if not job then return nil, err end
+  local job = jobs.new("revert", options.table.client, options)
+  local ok
+  ok, err = job:resume { table = options.table }
+  if not ok then return nil, err end
   local plain
   plain, err = job:table(options.table)
-  if not plain then return nil, err end
+  if not plain then return job:refuse(err) end
   local rules = { keys = plain.schema, guard = options.guard, version = options.table.version, touched = true }
   local self = { job = job, rules = rules, writer = writers.new(job, plain, rules) }
   local log, void = checked_log(job, options)
@@ -182,7 +183,8 @@ local function run(given)
     job.state.left_bytes, problem = self.left:sync()
     return job.state.left_bytes and true, problem
   end
-  local ok, over, problem = pcall(work, self, log, void)
+  local over, problem
+  ok, over, problem = pcall(work, self, log, void)
   log:close()
   self.left:close()
   if not ok then error(over, 0) end

@@ -22,7 +22,7 @@ local ROUNDS = 5                           -- how often an item is mapped that o
 
 local KNOWN = [[
   table where names values map segments rcu wcu checkpoint undo mark guard idempotent dry_run sample concurrency shard
-  on_error progress stop stall require_pitr consistent rates
+  on_error progress stop grace stall require_pitr consistent rates
 ]]
 
 local WORDS = { update = "changed", delete = "deleted", rekey = "rekeyed" } -- counts, by the kind of step
@@ -318,21 +318,22 @@ local function run(given)
   local options = option_rules.check(given, KNOWN, "migrate")
   check(options)
   name_files(options)
+  local job = jobs.new("migrate", options.table.client, options)
   local target = options.table
   local keys, err = target:keys {}
-  if not keys then return nil, err end
+  if not keys then return job:refuse(err) end
   local rules = rules_of(options, keys)
   err = check_pitr(options)
-  if err then return nil, err end
-  if options.dry_run then return preview.run(options, rules) end
+  if err then return job:refuse(err) end
+  if options.dry_run then return preview.run(job, rules) end
   err = check_reverted(options)
   if err then return nil, err end
-  local job
-  job, err = jobs.new("migrate", target.client, options, {
+  local ok
+  ok, err = job:resume {
     table = target, shard = options.shard and table.concat(options.shard, "/"),
     mark = rules.mark and rules.mark .. " = " .. tostring(rules.value),
-  })
-  if not job then return nil, err end
+  }
+  if not ok then return nil, err end
   if job.state.finished then
     local list
     list, err = left.open(options.checkpoint .. ".left", job.state.left_bytes, function(entry) job:leave(entry) end)
@@ -346,10 +347,11 @@ local function run(given)
   job:tell()
   local plain
   plain, err = job:table(target)
-  if not plain then return nil, err end
+  if not plain then return job:refuse(err) end
   local self = setmetatable({ job = job, rules = rules, table = plain, voids = {}, settled = {} }, migration_mt)
   self.writer = writers.new(job, plain, rules)
-  local ok, over, problem = pcall(work, self, options)
+  local over, problem
+  ok, over, problem = pcall(work, self, options)
   if ok and over then
     job.state.finished, job.state.cursor = true, nil
     over, problem = job:save()

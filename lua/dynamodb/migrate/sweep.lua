@@ -5,12 +5,14 @@ local images = require "dynamodb.migrate.images"
 local jobs = require "dynamodb.migrate.job"
 local mapper = require "dynamodb.migrate.mapper"
 local option_rules = require "dynamodb.migrate.options"
+local ordered = require "dynamodb.formats.ordered"
 local parallel = require "dynamodb.parallel"
 local rates = require "dynamodb.migrate.rate"
 local scans = require "dynamodb.migrate.scan"
 
 local KNOWN = [[
-  table where names values action segments shard rcu wcu concurrency consistent checkpoint on_error progress stop stall
+  table where names values action segments shard rcu wcu concurrency consistent checkpoint on_error progress stop
+  grace stall
 ]]
 
 local CHUNK = 256
@@ -74,14 +76,22 @@ local function fail(self, key, code, message)
   return nil, self.job.item_error(key, code, message)
 end
 
---- Sweeps the items of a chunk at the same time.
+--- What an earlier run has swept of the chunk in which it ended.
+local function was_swept(self, key)
+  local before, id = self.job.state.swept, ordered.typed(key)
+  local was = before ~= nil and before[id] ~= nil
+  if was then before[id] = nil end
+  return was
+end
+
+--- Sweeps the items of a chunk at the same time. What was swept of one that is not ended is noted: it is met again.
 local function sweep_chunk(self, pull)
-  local tasks, failure = {}, nil
+  local tasks, failure, swept = {}, nil, {}
   local version = self.table.version
   for item in pull do
     local key = images.key(item, self.table.schema)
     local own = version and (item[version] or false) or nil
-    tasks[#tasks + 1] = function()
+    tasks[#tasks + 1] = not was_swept(self, key) and function()
       if failure then return end
       local action, message = action_for(self.options.action, item)
       if message then
@@ -91,6 +101,7 @@ local function sweep_chunk(self, pull)
         local what, err = write(self, key, action, own)
         if what then
           self.job:count(what)
+          swept[ordered.typed(key)] = true
         elseif OF_ONE_ITEM[err.code] then
           local _, problem = fail(self, key, err.code, err.message)
           failure = failure or problem
@@ -100,10 +111,15 @@ local function sweep_chunk(self, pull)
       else
         self.job:count "unchanged"
       end
-    end
+    end or nil
   end
   parallel.run(self.job.runtime, tasks, { concurrency = self.options.concurrency or CONCURRENCY })
-  return not failure, failure
+  if not failure then return true end
+  local state = self.job.state
+  state.swept = state.swept or {}
+  for id in pairs(swept) do state.swept[id] = true end
+  self.job:save()
+  return nil, failure
 end
 
 --- As `migrate.sweep`.
@@ -115,13 +131,14 @@ local function run(given)
   option_rules.need(options, "sweep", "table", "action")
   option_rules.check_values(options.table, "sweep")
   if options.checkpoint then options.checkpoint = options.checkpoint .. option_rules.suffix(options) end
+  local job = jobs.new("sweep", options.table.client, options)
   local target = options.table
-  local job, err = jobs.new("sweep", target.client, options, { table = target })
-  if not job then return nil, err end
+  local ok, err = job:resume { table = target }
+  if not ok then return nil, err end
   if job.state.finished then return job:finish(true) end
   local self = { job = job, options = options, rate = rates.new(options.wcu, job.runtime:now()) }
   self.table, err = job:table(target, { version = target.version, stamps = target.stamps })
-  if not self.table then return nil, err end
+  if not self.table then return job:refuse(err) end
   function job.on_throttle() self.rate:throttled(job.runtime:now()) end
   job:measure(target)
   local attributes

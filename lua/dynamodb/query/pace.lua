@@ -19,7 +19,7 @@ local WHOLE_PAGE = 128   -- units of 1 MB, read eventually consistent. Source: "
 ---@param limit integer?      items that it reads at most
 ---@param deadline number?
 ---@return number? charged    units
----@return dynamodb.Error?    before the deadline there is no room
+---@return dynamodb.Error?    before the deadline there is no room, or the wait was cut short
 function pace_methods:enter(runtime, limit, deadline)
   local now = runtime:now()
   local wait = self.bucket:wait(now)
@@ -27,7 +27,8 @@ function pace_methods:enter(runtime, limit, deadline)
     if deadline and now + wait >= deadline then
       return nil, errors.new { code = "DeadlineExceeded", message = "rcu lets nothing go before it", sent = false }
     end
-    runtime:sleep(wait)
+    local stopped = runtime:sleep(wait)
+    if stopped then return nil, stopped end
     now = runtime:now()
     wait = self.bucket:wait(now)
   end

@@ -140,7 +140,11 @@ function runtime_methods:execute(words, deadline)
       child:close()
       return nil, errors.new { code = "DeadlineExceeded", message = words[1] .. " did not end in time" }
     end
-    self:sleep(math.min(pause, deadline - now))
+    local stopped = self:sleep(math.min(pause, deadline - now))
+    if stopped then
+      child:close()
+      return nil, stopped
+    end
     pause = math.min(pause * 2, LONGEST_PAUSE)
   end
 end

@@ -50,6 +50,7 @@ local progress = {}
 ---@return string
 function progress.line(p)
   local parts = { p.phase or p.kind, grouped(p.done) }
+  if p.stopping then parts[1] = ("stopping, %s s for requests under way"):format(math.ceil(p.stopping)) end
   if p.total and p.total >= p.done and p.total > 0 then -- the total is some hours old
     parts[2] = ("%s of %s (%d%%)"):format(parts[2], grouped(p.total), math.floor(100 * p.done / p.total))
   end
