@@ -12,7 +12,8 @@
 --- | --- | --- |
 --- | `checkpoint` | a file's name; without it nothing is kept |
 --- | `progress` | a function that is told how it goes (dynamodb.Progress), after each chunk |
---- | `stop` | a function that returns true when the job is to end at the next item |
+--- | `stop` | a function that returns true when the job is to end: nothing is begun from then on, nothing waited for |
+--- | `grace` | seconds that requests under way have then, before they are cut off; 3 |
 --- | `stall` | seconds without any success after which it gives up; 60 |
 --- | `rcu`, `wcu` | capacity units a second that it may read and write |
 --- | `concurrency` | writes under way at a time |
@@ -71,7 +72,7 @@ end
 --- it is taken back, the undo log is renamed to `….reverted` and the other files are removed; until then the migration
 --- cannot be gone on with. Versions go on.
 ---@param options table    table, checkpoint (the migration's), undo (if it has another name), shard, guard, wcu,
----                        concurrency, progress, stop, stall
+---                        concurrency, progress, stop, grace, stall
 ---@return dynamodb.JobReport?    counts: seen, reverted, changed, gone, failed
 ---@return dynamodb.Error?
 function migrate.revert(options)
@@ -100,7 +101,7 @@ end
 --- | `columns` | of a CSV: `{ "pk:S", "total:N" }`; else those that the first 2,000 items need |
 --- | `directory` | instead of file: an export is made in it, AWSDynamoDB/<id> with manifests and data files |
 ---@param options table           also where, names, values, segments, rcu, consistent, checkpoint, progress, stop,
----                               stall
+---                               grace, stall
 ---@return dynamodb.JobReport?    path: of the file, or of the export's directory
 ---@return dynamodb.Error?        the cause may be NoColumn: an item has an attribute for which the CSV has none
 function migrate.export(options)
@@ -121,7 +122,7 @@ end
 --- | `on_failed` | a function that is told of each of these: raw, code, message, item |
 ---
 --- The checksum of a data file is compared before anything of it is written.
----@param options table           also wcu, concurrency, checkpoint, progress, stop, stall
+---@param options table           also wcu, concurrency, checkpoint, progress, stop, grace, stall
 ---@return dynamodb.JobReport?    counts: seen, written, deleted, left_out, failed; errors: the file, if there are any
 ---@return dynamodb.Error?        the cause may be ChecksumMismatch, TruncatedFile, DamagedFile
 function migrate.import(options)
@@ -141,7 +142,7 @@ end
 --- | `warn` | a function that is given a text when the stream (24 hours) is about to forget its beginning |
 --- | `on_failed` | a function that is told of each item that is skipped |
 ---@param options table           also where, names, values, segments, shard, rcu, wcu, concurrency, consistent,
----                               on_error, checkpoint, progress, stop, stall
+---                               on_error, checkpoint, progress, stop, grace, stall
 ---@return dynamodb.JobReport?    counts: seen, copied, left_out, replayed, failed
 ---@return dynamodb.Error?        the cause may be StreamRequired, StreamTrimmed
 function migrate.copy(options)
@@ -163,7 +164,7 @@ end
 ---
 --- Such an export, imported into the target, makes it equal to the source; its revert takes that back.
 ---@param options table           also where, names, values, segments, rcu, consistent, checkpoint, progress, stop,
----                               stall
+---                               grace, stall
 ---@return dynamodb.JobReport?    same: are they?; differences: the first 100; counts: equal, different, missing, extra;
 ---                               path: of the export
 ---@return dynamodb.Error?
@@ -172,7 +173,7 @@ function migrate.diff(options)
 end
 
 --- Deletes all items of a table.
----@param options table    table, segments, shard, rcu, wcu, concurrency, checkpoint, progress, stop, stall
+---@param options table    table, segments, shard, rcu, wcu, concurrency, checkpoint, progress, stop, grace, stall
 ---@return dynamodb.JobReport?    counts: seen, deleted
 ---@return dynamodb.Error?
 function migrate.truncate(options)
@@ -181,7 +182,7 @@ end
 
 --- Deletes the items of one partition.
 ---@param options table    table, key (`{ pk = value }`, and if wanted a condition on the sort key, as for
----                        `Table:query`), rcu, wcu, concurrency, checkpoint, progress, stop, stall
+---                        `Table:query`), rcu, wcu, concurrency, checkpoint, progress, stop, grace, stall
 ---@return dynamodb.JobReport?    counts: seen, deleted
 ---@return dynamodb.Error?
 function migrate.delete_partition(options)
@@ -193,7 +194,7 @@ end
 --- second time: let what is written end the condition, or be the same when it is written twice.
 ---@param options table    table; where, names, values; action: "delete", changes as of `Table:update`, or a function
 ---                        that is given the item and returns one of them, or nil to leave it; segments, shard, rcu,
----                        wcu, concurrency, consistent, checkpoint, on_error, progress, stop, stall
+---                        wcu, concurrency, consistent, checkpoint, on_error, progress, stop, grace, stall
 ---@return dynamodb.JobReport?    counts: seen, changed, deleted, unchanged, left_alone, unknown, failed
 ---@return dynamodb.Error?
 function migrate.sweep(options)

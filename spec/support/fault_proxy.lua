@@ -11,6 +11,7 @@
 ---   delay             waits before the rest happens, between the two times of `delay` ({ 0.001, 0.02 } seconds)
 ---   drop_request      hangs up; the engine has seen nothing
 ---   drop_reply        hangs up when the engine has answered; reset does so with a reset
+---   hang_request      neither answers nor hangs up; the engine has seen nothing; hang_reply: it has done it
 ---   truncate          a part of the engine's answer, then hangs up; garble changes a byte of it (its CRC-32 tells)
 ---   throughput        answers ProvisionedThroughputExceededException, throttle answers ThrottlingException
 ---   error_500         answers InternalServerError; in half of the cases the engine has done it (`error_500_applied`)

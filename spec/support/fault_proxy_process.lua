@@ -287,6 +287,8 @@ local function fault(name, operations, play)
   for _, operation in ipairs(operations) do faults[name].operations[operation] = true end
 end
 
+local HANGING = 3600 -- seconds: longer than anybody waits
+
 fault("drop_request", ANY, function() return false end)
 
 fault("drop_reply", ANY, function(client, request)
@@ -297,6 +299,17 @@ end)
 fault("reset", ANY, function(client, request)
   forward(client, request.head, request.body)
   client.socket:setoption("linger", { on = true, timeout = 0 })
+  return false
+end)
+
+fault("hang_request", ANY, function()
+  sleep(HANGING)
+  return false
+end)
+
+fault("hang_reply", ANY, function(client, request)
+  forward(client, request.head, request.body)
+  sleep(HANGING)
   return false
 end)
 

@@ -32,7 +32,7 @@ local OPTIONS = { "wcu", "concurrency", "shard", "stall", "checkpoint", "undo" }
 ---@return integer code
 function command.run(session, given)
   local migration = program.migration(given.file)
-  local options = arguments.pick(migration, { "guard", "wcu", "concurrency", "stall", "checkpoint", "undo" })
+  local options = arguments.pick(migration, { "guard", "wcu", "concurrency", "stall", "grace", "checkpoint", "undo" })
   options.table = program.table(session, migration, given.file)
   for name, value in pairs(arguments.pick(given, OPTIONS)) do options[name] = value end
   if not options.checkpoint then exit.refuse "give the --checkpoint of the migration" end

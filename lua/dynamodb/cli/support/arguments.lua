@@ -61,12 +61,11 @@ end
 
 --- How a job is kept, and told of.
 ---@param command table
----@param has_checkpoint boolean?    false: it has none
-function arguments.job(command, has_checkpoint)
-  local quiet = command:flag("--quiet", "No progress.")
-  if has_checkpoint == false then return command:group("Job", quiet) end
+function arguments.job(command)
   command:group("Job",
-    arguments.file(command, "--checkpoint", "Says how far it is; with it, the same command goes on."), quiet)
+    arguments.file(command, "--checkpoint", "Says how far it is; with it, the same command goes on."),
+    arguments.number(command, "--grace", "Seconds that requests under way have after Ctrl-C (3)."),
+    command:flag("--quiet", "No progress."))
 end
 
 --- How results are written.

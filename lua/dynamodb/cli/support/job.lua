@@ -45,6 +45,7 @@ end
 function job.run(session, f, options)
   local interrupts = system.interrupts(session.progress.columns and NOTICE or nil)
   function options.stop() return interrupts:raised() ~= nil end
+  options.grace = session.arguments.grace or options.grace
   function options.progress(p) session.progress:show(p) end
   local done, err = f(options)
   local signal = interrupts:raised()
