@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MOVED (-1)
+
 static int write_all (int fd, const char *bytes, size_t len) {
   while (len > 0) {
     ssize_t written = write(fd, bytes, len);
@@ -23,16 +25,26 @@ static int write_all (int fd, const char *bytes, size_t len) {
   return 0;
 }
 
-int append_open (Append *a, const char *path) {
-  struct stat about;
-  a->size = 0;
+/* Opens and locks the file; an errno, or MOVED when who had it before has taken the name from it meanwhile. */
+static int open_locked (Append *a, const char *path, struct stat *about) {
+  struct stat named;
   a->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (a->fd < 0) return errno;
-  int error = 0;
-  if (flock(a->fd, LOCK_EX | LOCK_NB) != 0 || fstat(a->fd, &about) != 0)
-    error = errno;
-  else
-    a->size = (double)about.st_size;
+  if (flock(a->fd, LOCK_EX | LOCK_NB) != 0) return errno;
+  if (fstat(a->fd, about) != 0) return errno;
+  return stat(path, &named) == 0 && named.st_ino == about->st_ino && named.st_dev == about->st_dev ? 0 : MOVED;
+}
+
+int append_open (Append *a, const char *path) {
+  struct stat about;
+  int error;
+  a->size = 0;
+  a->fd = -1;
+  do {
+    append_close(a);
+    error = open_locked(a, path, &about);
+  } while (error == MOVED);
+  if (!error) a->size = (double)about.st_size;
   if (!error && about.st_size == 0) error = sync_directory(path);
   if (error) append_close(a);
   return error;

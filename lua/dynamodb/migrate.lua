@@ -6,7 +6,8 @@
 --- Incomplete, with `report` and, if a failure ended it, `cause`. What may pass (throttling, lost connections) is
 --- waited for. A checkpoint belongs to the tables as they are (one that is made anew, or that has the same name
 --- elsewhere, is another one), to what is read of them and to the files; another job's is refused, with the code
---- CheckpointMismatch. What a map does is not known to it. Where they have these options, they mean the same:
+--- CheckpointMismatch, and so is one that another process is at (FileError). What a map does is not known to it. Where
+--- they have these options, they mean the same:
 ---
 --- | option | meaning |
 --- | --- | --- |

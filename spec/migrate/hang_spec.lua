@@ -143,8 +143,9 @@ describe("a job that is stopped while the network hangs", function()
 
   it("is cut off before it has begun, too", function()
     local deaf = server.start { { { "read" }, { "stall" } } }
-    local client = dynamodb.connect { endpoint = "http://127.0.0.1:" .. deaf.port, region = "local", access_key_id = "a",
-      secret_access_key = "b" }
+    local client = dynamodb.connect {
+      endpoint = "http://127.0.0.1:" .. deaf.port, region = "local", access_key_id = "a", secret_access_key = "b",
+    }
     local tbl = client:table "t"
     local function stop() return #deaf:requests() > 0 end
     local function stopped(none, err)
@@ -161,8 +162,8 @@ describe("a job that is stopped while the network hangs", function()
 
   it("ends with the signal's exit code", function()
     local tbl = people(40)
-    local file = command.file(([[return { table = %q, mark = "m", map = function(item) item.new = 1; return item end }]])
-      :format(tbl.name))
+    local map = "function(item) item.new = 1 return item end"
+    local file = command.file(("return { table = %q, mark = 'm', map = %s }"):format(tbl.name, map))
     local words = { "migrate", file, "--checkpoint", process.temporary(), "--grace", "0.2",
       env = { AWS_ENDPOINT_URL = proxy.endpoint } }
     proxy:configure { seed = 1, faults = { hang_reply = 1 }, only = { "UpdateItem" } }
@@ -172,9 +173,10 @@ describe("a job that is stopped while the network hangs", function()
     assert.equal(130, child:wait(30))
     assert.equal("stopped", command.last(process.read(child.stdout)).stopped)
     local progress = {}
-    for _, line in ipairs(command.lines(process.read(child.stderr))) do progress[#progress + 1] = core.json_decode(line) end
+    local told = process.read(child.stderr)
+    for _, line in ipairs(command.lines(told)) do progress[#progress + 1] = core.json_decode(line) end
     assert.is_number(progress[#progress].stopping)
-    assert.matches("the same command goes on from there", process.read(child.stderr), 1, true)
+    assert.matches("the same command goes on from there", told, 1, true)
     proxy:configure { seed = 1 }
     local code, output = command.run(words)
     assert.same({ 0, 40 }, { code, command.last(output).counts.changed })

@@ -288,6 +288,21 @@ describe("tables", function()
     assert.equal(0, assert(tbl:scan():count()))
   end)
 
+  it("are the business of one process at a time, as long as that runs", function()
+    local tbl = people(50)
+    local options, other = { table = tbl, checkpoint = migration.path() }, nil
+    function options.progress() -- after a chunk
+      local _
+      _, other = migrate.truncate { table = tbl, checkpoint = options.checkpoint }
+      error "no more"
+    end
+    assert.has_error(function() migrate.truncate(options) end)
+    assert.matches("another process has it", other.message, 1, true)
+    options.progress = nil
+    assert(migrate.truncate(options))
+    assert.is_nil(io.open(options.checkpoint .. ".lock"))
+  end)
+
   it("lose a partition, or a part of it", function()
     local tbl = people(200)
     assert.equal(4, assert(migrate.delete_partition { table = tbl, key = { pk = "P7" } }).counts.deleted)

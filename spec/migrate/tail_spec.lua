@@ -84,7 +84,8 @@ describe("the tail of a stream", function()
   after_each(function() db:close() end)
 
   local function new_tail()
-    local job = assert(jobs.new("copy", db, {}, {}))
+    local job
+    jobs.run("copy", db, {}, function(made) job = made end)
     return tails.new(job, job.client, "arn:aws:dynamodb:local:1:table/t/stream/1", state)
   end
 

@@ -159,13 +159,12 @@ local function check(given)
   return options
 end
 
---- As `migrate.diff`.
----@param given table
+--- Compares, files opened and closed.
+---@param job dynamodb.Job
 ---@return dynamodb.JobReport?
 ---@return dynamodb.Error?
-local function run(given)
-  local options = check(given)
-  local job = jobs.new("diff", options.source.client, options)
+local function perform(job)
+  local options = job.options
   local ok, err = job:resume { source = options.source, target = options.target, directory = options.directory }
   if not ok then return nil, err end
   local self = { job = job, options = options, differences = {} }
@@ -198,6 +197,15 @@ local function run(given)
     differences = self.differences, path = self.writer and self.writer.directory,
     same = over and (counts.different or 0) + (counts.missing or 0) + (counts.extra or 0) == 0,
   })
+end
+
+--- As `migrate.diff`.
+---@param given table
+---@return dynamodb.JobReport?
+---@return dynamodb.Error?
+local function run(given)
+  local options = check(given)
+  return jobs.run("diff", options.source.client, options, perform)
 end
 
 return { run = run }

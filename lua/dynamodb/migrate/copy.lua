@@ -208,13 +208,12 @@ local function check(given)
   return options
 end
 
---- As `migrate.copy`.
----@param given table
+--- Copies.
+---@param job dynamodb.Job
 ---@return dynamodb.JobReport?
 ---@return dynamodb.Error?
-local function run(given)
-  local options = check(given)
-  local job = jobs.new("copy", options.source.client, options)
+local function perform(job)
+  local options = job.options
   local ok, err = job:resume {
     source = options.source, target = options.target, live = options.live,
     shard = options.shard and table.concat(options.shard, "/"),
@@ -234,6 +233,15 @@ local function run(given)
     over, err = job:save()
   end
   return job:finish(over, err)
+end
+
+--- As `migrate.copy`.
+---@param given table
+---@return dynamodb.JobReport?
+---@return dynamodb.Error?
+local function run(given)
+  local options = check(given)
+  return jobs.run("copy", options.source.client, options, perform)
 end
 
 return { run = run }

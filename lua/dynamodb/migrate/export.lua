@@ -122,13 +122,12 @@ local function check(given)
   return options
 end
 
---- As `migrate.export`.
----@param given table
+--- Reads the table and writes the file or the directory.
+---@param job dynamodb.Job
 ---@return dynamodb.JobReport?
 ---@return dynamodb.Error?
-local function run(given)
-  local options = check(given)
-  local job = jobs.new("export", options.table.client, options)
+local function perform(job)
+  local options = job.options
   local target = options.table
   local ok, err = job:resume {
     table = target, to = options.file or options.directory, format = options.format, gzip = options.gzip,
@@ -162,6 +161,15 @@ local function run(given)
   sink.close()
   if not ok then error(over, 0) end
   return job:finish(over, problem, { path = job.state.path })
+end
+
+--- As `migrate.export`.
+---@param given table
+---@return dynamodb.JobReport?
+---@return dynamodb.Error?
+local function run(given)
+  local options = check(given)
+  return jobs.run("export", options.table.client, options, perform)
 end
 
 return { run = run }

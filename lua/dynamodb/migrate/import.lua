@@ -95,13 +95,12 @@ local function again(job, options)
   return job:finish(true, nil, { errors = errors_of(job, options) })
 end
 
---- As `migrate.import`.
----@param given table
+--- Reads the file or the directory and writes the table.
+---@param job dynamodb.Job
 ---@return dynamodb.JobReport?
 ---@return dynamodb.Error?
-local function run(given)
-  local options = check(given)
-  local job = jobs.new("import", options.table.client, options)
+local function perform(job)
+  local options = job.options
   local ok, err = job:resume {
     table = options.table, from = options.file or options.directory, format = options.format, revert = options.revert,
   }
@@ -134,6 +133,15 @@ local function run(given)
   source:close()
   if not ok then error(over, 0) end
   return job:finish(over, problem, { errors = errors_of(job, options) })
+end
+
+--- As `migrate.import`.
+---@param given table
+---@return dynamodb.JobReport?
+---@return dynamodb.Error?
+local function run(given)
+  local options = check(given)
+  return jobs.run("import", options.table.client, options, perform)
 end
 
 return { run = run }

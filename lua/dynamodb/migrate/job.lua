@@ -3,6 +3,7 @@
 local checkpoints = require "dynamodb.migrate.checkpoint"
 local core = require "dynamodb.core"
 local errors = require "dynamodb.error"
+local files = require "dynamodb.migrate.files"
 local identities = require "dynamodb.migrate.identity"
 local ordered = require "dynamodb.formats.ordered"
 local stoppable = require "dynamodb.migrate.stoppable"
@@ -57,6 +58,7 @@ local GRACE = 3         -- seconds that requests under way have once the job is 
 ---@field resumed boolean            was there a state?
 ---@field left table[]
 ---@field before_save (fun(): true?, dynamodb.Error?)?    makes the files of the job be what the state will say of them
+---@field lock dynamodb.AppendFile?         on the checkpoint
 ---@field is_due (fun(): boolean)?    is it a good moment for a checkpoint?
 ---@field failing_since number?      when the first of the failures was after which nothing has succeeded yet
 
@@ -80,9 +82,9 @@ function job_methods:listen(client)
       left = function() return self:grace_left() end,
     })
   end
-  local own = setmetatable({ hooks = all, given_runtime = runtime }, { __index = client })
-  self.clients[client], self.clients[own] = own, own
-  return own
+  local made = setmetatable({ hooks = all, given_runtime = runtime }, { __index = client })
+  self.clients[client], self.clients[made] = made, made
+  return made
 end
 
 --- A table of the caller's by a client of the job's.
@@ -112,7 +114,7 @@ local function identity_of(self, parts)
   return identity
 end
 
---- A job. Nothing is sent. The tables of its options are from now on those of its own clients.
+--- A job that has not begun. The tables of its options are from now on those of its own clients.
 ---@param kind string
 ---@param client dynamodb.Client
 ---@param options table      table, source, target, stop, grace, progress, stall, checkpoint, rcu, wcu, where, names,
@@ -132,7 +134,8 @@ local function new(kind, client, options)
   return self
 end
 
---- Goes on from the checkpoint, if there is one. Without a checkpoint, nothing is sent.
+--- Goes on from the checkpoint, if there is one. Until the job ends, no other process can. Without a checkpoint,
+--- nothing is sent.
 ---@param parts table        what it is bound to: tables (dynamodb.Table), and what has a text of its own
 ---@return true?
 ---@return dynamodb.Error?
@@ -140,10 +143,9 @@ function job_methods:resume(parts)
   local options = self.options
   if not options.checkpoint then return true end
   local identity, err = identity_of(self, parts)
-  if not identity then
-    _, err = self:finish(nil, err)
-    return nil, err
-  end
+  if not identity then return self:finish(nil, err) end
+  self.lock, err = files.append(options.checkpoint .. ".lock")
+  if not self.lock then return nil, err end
   self.checkpoint = { path = options.checkpoint, kind = self.kind, identity = identity }
   local state
   state, err = checkpoints.load(self.checkpoint)
@@ -398,4 +400,26 @@ function job_methods:finish(over, cause, more)
   }
 end
 
-return { new = new }
+--- Lets others have the checkpoint.
+local function unlock(self)
+  if not self.lock then return end
+  os.remove(self.options.checkpoint .. ".lock")
+  self.lock:close()
+end
+
+--- Runs a job.
+---@param kind string
+---@param client dynamodb.Client
+---@param options table    see `new`
+---@param f fun(job: dynamodb.Job): dynamodb.JobReport?, dynamodb.Error?
+---@return dynamodb.JobReport?
+---@return dynamodb.Error?
+local function run(kind, client, options, f)
+  local job = new(kind, client, options)
+  local ok, report, err = pcall(f, job)
+  unlock(job)
+  if not ok then error(report, 0) end
+  return report, err
+end
+
+return { run = run }

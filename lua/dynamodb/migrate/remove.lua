@@ -40,19 +40,25 @@ local function delete_found(job, tbl, query)
   return job:finish(over, err)
 end
 
+--- Runs a deletion.
+---@param kind string
+---@param options table
 ---@param key string?    what is deleted of the table, if not all of it
----@return dynamodb.Job?
----@return dynamodb.Table|dynamodb.Error|nil
-local function begin(kind, options, key)
+---@param reading fun(job: dynamodb.Job, tbl: dynamodb.Table): dynamodb.Query
+---@return dynamodb.JobReport?
+---@return dynamodb.Error?
+local function run(kind, options, key, reading)
   if options.checkpoint then options.checkpoint = options.checkpoint .. option_rules.suffix(options) end
-  local job = jobs.new(kind, options.table.client, options)
-  local ok, err = job:resume { table = options.table, key = key }
-  if not ok then return nil, err end
-  local tbl
-  tbl, err = job:table(options.table)
-  if not tbl then return job:refuse(err) end
-  job:measure(options.table)
-  return job, tbl
+  return jobs.run(kind, options.table.client, options, function(job)
+    local ok, err = job:resume { table = options.table, key = key }
+    if not ok then return nil, err end
+    local tbl
+    tbl, err = job:table(options.table)
+    if not tbl then return job:refuse(err) end
+    if job.state.finished then return job:finish(true) end
+    if not key then job:measure(options.table) end
+    return delete_found(job, tbl, reading(job, tbl))
+  end)
 end
 
 ---@param tbl dynamodb.Table
@@ -68,10 +74,7 @@ end
 function remove.truncate(given)
   local options = option_rules.check(given, TRUNCATE, "truncate")
   option_rules.need(options, "truncate", "table")
-  local job, tbl = begin("truncate", options)
-  if not job then return nil, tbl end
-  if job.state.finished then return job:finish(true) end
-  return delete_found(job, tbl, scans.new(job, tbl, options, key_names(tbl)))
+  return run("truncate", options, nil, function(job, tbl) return scans.new(job, tbl, options, key_names(tbl)) end)
 end
 
 --- As `migrate.delete_partition`.
@@ -81,13 +84,11 @@ end
 function remove.partition(given)
   local options = option_rules.check(given, PARTITION, "delete_partition")
   option_rules.need(options, "delete_partition", "table", "key")
-  local job, tbl = begin("delete_partition", options, identity.of_filter { where = options.key })
-  if not job then return nil, tbl end
-  if job.state.finished then return job:finish(true) end
-  job.total = nil -- of the whole table
-  return delete_found(job, tbl, tbl:query(options.key, {
-    attributes = key_names(tbl), rcu = options.rcu, cursor = job.state.cursor, capacity = "total",
-  }))
+  return run("delete_partition", options, identity.of_filter { where = options.key }, function(job, tbl)
+    return tbl:query(options.key, {
+      attributes = key_names(tbl), rcu = options.rcu, cursor = job.state.cursor, capacity = "total",
+    })
+  end)
 end
 
 return remove

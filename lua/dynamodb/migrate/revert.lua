@@ -146,25 +146,13 @@ local function put_away(options)
   return nil, files.failure(options.undo, (message:gsub("^.*: ", "")))
 end
 
---- As `migrate.revert`.
----@param given table
+--- Takes a migration back whose undo log is there.
+---@param job dynamodb.Job
 ---@return dynamodb.JobReport?
 ---@return dynamodb.Error?
-local function run(given)
-  local options = option_rules.check(given, KNOWN, "revert")
-  option_rules.need(options, "revert", "table", "checkpoint")
-  option_rules.check_values(options.table, "revert")
-  local suffix = option_rules.suffix(options)
-  options.migration = options.checkpoint .. suffix
-  options.undo = options.undo and options.undo .. suffix or options.migration .. ".undo"
-  options.checkpoint, options.left = options.migration .. ".revert", options.migration .. ".revert.left"
-  local known, err = files.read(options.undo)
-  if not known then
-    return nil, err or files.failure(options.undo, "there is no undo log: nothing was migrated with this checkpoint")
-  end
-  local job = jobs.new("revert", options.table.client, options)
-  local ok
-  ok, err = job:resume { table = options.table }
+local function perform(job)
+  local options = job.options
+  local ok, err = job:resume { table = options.table }
   if not ok then return nil, err end
   local plain
   plain, err = job:table(options.table)
@@ -191,6 +179,25 @@ local function run(given)
   local path = options.undo
   if over and #job.left == 0 then path, problem = put_away(options) end
   return job:finish(over, problem, { undo = path or options.undo })
+end
+
+--- As `migrate.revert`.
+---@param given table
+---@return dynamodb.JobReport?
+---@return dynamodb.Error?
+local function run(given)
+  local options = option_rules.check(given, KNOWN, "revert")
+  option_rules.need(options, "revert", "table", "checkpoint")
+  option_rules.check_values(options.table, "revert")
+  local suffix = option_rules.suffix(options)
+  options.migration = options.checkpoint .. suffix
+  options.undo = options.undo and options.undo .. suffix or options.migration .. ".undo"
+  options.checkpoint, options.left = options.migration .. ".revert", options.migration .. ".revert.left"
+  local known, err = files.read(options.undo)
+  if not known then
+    return nil, err or files.failure(options.undo, "there is no undo log: nothing was migrated with this checkpoint")
+  end
+  return jobs.run("revert", options.table.client, options, perform)
 end
 
 return { run = run }

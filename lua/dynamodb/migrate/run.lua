@@ -310,15 +310,12 @@ local function work(self, options)
   return self.job:chunks(scan(self, options), CHUNK, function(pull) return handle(self, pull) end)
 end
 
---- As `migrate`.
----@param given table
+--- Migrates, or shows what that would do.
+---@param job dynamodb.Job
 ---@return dynamodb.JobReport?
 ---@return dynamodb.Error?
-local function run(given)
-  local options = option_rules.check(given, KNOWN, "migrate")
-  check(options)
-  name_files(options)
-  local job = jobs.new("migrate", options.table.client, options)
+local function perform(job)
+  local options = job.options
   local target = options.table
   local keys, err = target:keys {}
   if not keys then return job:refuse(err) end
@@ -359,6 +356,17 @@ local function run(given)
   close(self)
   if not ok then error(over, 0) end
   return job:finish(over, problem, { undo = options.undo, estimate = estimate })
+end
+
+--- As `migrate`.
+---@param given table
+---@return dynamodb.JobReport?
+---@return dynamodb.Error?
+local function run(given)
+  local options = option_rules.check(given, KNOWN, "migrate")
+  check(options)
+  name_files(options)
+  return jobs.run("migrate", options.table.client, options, perform)
 end
 
 return { run = run }

@@ -122,16 +122,12 @@ local function sweep_chunk(self, pull)
   return nil, failure
 end
 
---- As `migrate.sweep`.
----@param given table
+--- Sweeps.
+---@param job dynamodb.Job
 ---@return dynamodb.JobReport?
 ---@return dynamodb.Error?
-local function run(given)
-  local options = option_rules.check(given, KNOWN, "sweep")
-  option_rules.need(options, "sweep", "table", "action")
-  option_rules.check_values(options.table, "sweep")
-  if options.checkpoint then options.checkpoint = options.checkpoint .. option_rules.suffix(options) end
-  local job = jobs.new("sweep", options.table.client, options)
+local function perform(job)
+  local options = job.options
   local target = options.table
   local ok, err = job:resume { table = target }
   if not ok then return nil, err end
@@ -155,6 +151,18 @@ local function run(given)
     over, err = job:save()
   end
   return job:finish(over, err)
+end
+
+--- As `migrate.sweep`.
+---@param given table
+---@return dynamodb.JobReport?
+---@return dynamodb.Error?
+local function run(given)
+  local options = option_rules.check(given, KNOWN, "sweep")
+  option_rules.need(options, "sweep", "table", "action")
+  option_rules.check_values(options.table, "sweep")
+  if options.checkpoint then options.checkpoint = options.checkpoint .. option_rules.suffix(options) end
+  return jobs.run("sweep", options.table.client, options, perform)
 end
 
 return { run = run }
