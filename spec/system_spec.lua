@@ -120,6 +120,21 @@ describe("system.mkdir", function()
   end)
 end)
 
+describe("system.rename and system.remove", function()
+  it("give a file another name and take it away, and say why they cannot", function()
+    local path, other = process.temporary(), process.temporary()
+    assert(system.replace(path, "x"))
+    assert(system.rename(path, other))
+    assert.same({ "", "x" }, { process.read(path), process.read(other) })
+    assert.same({ n = 2, nil, "No such file or directory" }, { n = 2, system.rename(path, other) })
+    assert(system.remove(other))
+    assert(system.remove(other)) -- which is not there any more
+    assert(system.mkdir(path))
+    assert.is_nil((system.remove(path)))
+    assert.is_truthy(select(2, system.remove(path)))
+  end)
+end)
+
 describe("system.interrupts", function()
   -- A process that says what it was told, as long as it is told anything; `body` sees `interrupts` and `wait`.
   local function run(body)

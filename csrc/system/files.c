@@ -1,6 +1,7 @@
 #include "files.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -99,6 +100,19 @@ static int system_replace (lua_State *L) {
   return push_outcome(L, replace_file(path, bytes, len));
 }
 
+/* system.rename(path, other) -> true | nil, message; the other name is on the disk then */
+static int system_rename (lua_State *L) {
+  const char *path = luaL_checkstring(L, 1), *other = luaL_checkstring(L, 2);
+  return push_outcome(L, rename(path, other) == 0 ? sync_directory(other) : errno);
+}
+
+/* system.remove(path) -> true | nil, message; one that is not there is no failure */
+static int system_remove (lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  if (unlink(path) == 0) return push_outcome(L, sync_directory(path));
+  return push_outcome(L, errno == ENOENT ? 0 : errno);
+}
+
 /* system.mkdir(path) -> true | nil, message; one that is there already is no failure */
 static int system_mkdir (lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
@@ -165,7 +179,8 @@ void files_register (lua_State *L) {
     {"sync", file_sync},     {"truncate", file_truncate}, {NULL, NULL}};
   static const luaL_Reg interrupts[] = {{"close", interrupts_end}, {"raised", interrupts_which}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"append", system_append},     {"interrupts", system_interrupts},
-                                       {"mkdir", system_mkdir},       {"replace", system_replace},
+                                       {"mkdir", system_mkdir},       {"remove", system_remove},
+                                       {"rename", system_rename},     {"replace", system_replace},
                                        {"terminal", system_terminal}, {NULL, NULL}};
   new_type(L, APPEND_T, file, file_close);
   new_type(L, INTERRUPTS_T, interrupts, interrupts_end);

@@ -36,6 +36,14 @@ describe("the line of a terminal", function()
     assert.matches("migrating  50,000  1,234/s", progress.line(state { done = 50000 }), 1, true)
   end)
 
+  it("tells a cap that is a fraction", function()
+    assert.matches("  88/0.5 WCU  ", progress.line(state { wcu = 0.5 }), 1, true)
+  end)
+
+  it("tells how long requests under way have when it is to stop", function()
+    assert.matches("^stopping, 3 s for requests under way  12,345 of", progress.line(state { stopping = 2.7 }))
+  end)
+
   it("tells hours", function()
     assert.matches("ETA 2:03:04", progress.line(state { eta = 7384 }), 1, true)
   end)
@@ -49,6 +57,15 @@ describe("progress", function()
     display:show(state { elapsed = 2 })
     display:finish()
     assert.equal(("\rmigrating  12,345 o\27[K"):rep(2) .. "\n", stream.text)
+  end)
+
+  it("fits a window that is made smaller meanwhile", function()
+    local stream, width = sink(), 30
+    local display = progress.new { columns = 30, stream = stream, measure = function() return width end }
+    display:show(state { elapsed = 1 })
+    width = 12
+    display:show(state { elapsed = 2 })
+    assert.equal("\rmigrating  12,345 of 40,000 (\27[K\rmigrating  \27[K", stream.text)
   end)
 
   it("is told once a second elsewhere, and at the end", function()

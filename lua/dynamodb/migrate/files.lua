@@ -36,6 +36,27 @@ function files.replace(path, bytes)
   return true
 end
 
+--- Removes a file, if it is there. It stays away, whatever happens.
+---@param path string
+---@return true?
+---@return dynamodb.Error?
+function files.remove(path)
+  local ok, message = system.remove(path)
+  if not ok then return nil, files.failure(path, message) end
+  return true
+end
+
+--- Gives a file another name. It keeps that, whatever happens.
+---@param path string
+---@param other string
+---@return true?
+---@return dynamodb.Error?
+function files.rename(path, other)
+  local ok, message = system.rename(path, other)
+  if not ok then return nil, files.failure(path, message) end
+  return true
+end
+
 --- All of a file that is known to be small.
 ---@param path string
 ---@return string? bytes    nil without an error if there is no such file

@@ -138,12 +138,12 @@ end
 ---@return dynamodb.Error?
 local function put_away(options)
   for _, path in ipairs { options.migration, options.migration .. ".left", options.checkpoint, options.left } do
-    os.remove(path)
+    local ok, err = files.remove(path)
+    if not ok then return nil, err end
   end
   local path = options.undo .. ".reverted"
-  local ok, message = os.rename(options.undo, path)
-  if ok then return path end
-  return nil, files.failure(options.undo, (message:gsub("^.*: ", "")))
+  local ok, err = files.rename(options.undo, path)
+  return ok and path, err
 end
 
 --- Takes a migration back whose undo log is there.

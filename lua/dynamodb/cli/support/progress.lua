@@ -8,6 +8,7 @@ local REDRAWN, TOLD = 0.1, 1 -- seconds between two lines, on a terminal and els
 
 ---@class dynamodb.cli.ProgressDisplay
 ---@field columns integer?     of the terminal; nil: there is none
+---@field measure (fun(): integer?)?    the columns at this moment: a window may be made smaller
 ---@field quiet boolean?
 ---@field stream file*
 ---@field shown number?        when something was shown the last time, in seconds of the job
@@ -40,7 +41,7 @@ end
 local function capacity(name, units, elapsed, cap)
   if units == 0 and not cap then return nil end
   local rate = elapsed > 0 and units / elapsed or 0
-  return ("%.0f%s %s"):format(rate, cap and ("/%.0f"):format(cap) or "", name)
+  return ("%.0f%s %s"):format(rate, cap and (cap < 10 and "/%.3g" or "/%.0f"):format(cap) or "", name)
 end
 
 local progress = {}
@@ -79,7 +80,8 @@ local function draw(self)
   local p = self.last
   self.last, self.shown = nil, p.elapsed
   if not self.columns then return self.stream:write(progress.json(p), "\n") end
-  self.stream:write("\r", progress.line(p):sub(1, self.columns - 1), "\27[K")
+  local columns = self.measure and self.measure() or self.columns
+  self.stream:write("\r", progress.line(p):sub(1, columns - 1), "\27[K")
   self.is_open = true
 end
 
@@ -107,11 +109,11 @@ function progress_methods:finish()
 end
 
 --- A display.
----@param options table    columns (of a terminal), quiet (boolean), stream (standard error)
+---@param options table    columns (of a terminal), measure, quiet (boolean), stream (standard error)
 ---@return dynamodb.cli.ProgressDisplay
 function progress.new(options)
   return setmetatable({
-    columns = options.columns, quiet = options.quiet, stream = options.stream or io.stderr, is_open = false,
+    columns = options.columns, measure = options.measure, quiet = options.quiet, stream = options.stream or io.stderr, is_open = false,
   }, progress_mt)
 end
 

@@ -61,7 +61,9 @@ local function new(arguments)
   return setmetatable({
     arguments = arguments,
     format = arguments.output or system.terminal(1) and "table" or "jsonl",
-    progress = progress.new { columns = system.terminal(2), quiet = arguments.quiet },
+    progress = progress.new {
+      columns = system.terminal(2), measure = function() return system.terminal(2) end, quiet = arguments.quiet,
+    },
     clients = {},
   }, session_mt)
 end
