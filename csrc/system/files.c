@@ -144,6 +144,13 @@ static int interrupts_which (lua_State *L) {
   return 1;
 }
 
+/* system.leave_interrupts(): SIGINT ends the process, whatever the interpreter makes of it */
+static int system_leave_interrupts (lua_State *L) {
+  (void)L;
+  interrupts_leave();
+  return 0;
+}
+
 static int interrupts_end (lua_State *L) {
   interrupts_close(luaL_checkudata(L, 1, INTERRUPTS_T));
   return 0;
@@ -178,10 +185,10 @@ void files_register (lua_State *L) {
     {"append", file_append}, {"close", file_close},       {"read", file_read}, {"size", file_size},
     {"sync", file_sync},     {"truncate", file_truncate}, {NULL, NULL}};
   static const luaL_Reg interrupts[] = {{"close", interrupts_end}, {"raised", interrupts_which}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"append", system_append},     {"interrupts", system_interrupts},
-                                       {"mkdir", system_mkdir},       {"remove", system_remove},
-                                       {"rename", system_rename},     {"replace", system_replace},
-                                       {"terminal", system_terminal}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+    {"append", system_append},   {"interrupts", system_interrupts}, {"leave_interrupts", system_leave_interrupts},
+    {"mkdir", system_mkdir},     {"remove", system_remove},         {"rename", system_rename},
+    {"replace", system_replace}, {"terminal", system_terminal},     {NULL, NULL}};
   new_type(L, APPEND_T, file, file_close);
   new_type(L, INTERRUPTS_T, interrupts, interrupts_end);
   luaL_setfuncs(L, functions, 0);

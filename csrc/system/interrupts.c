@@ -44,6 +44,14 @@ const char *interrupts_raised (void) {
   return signal == SIGINT ? "SIGINT" : signal == SIGTERM ? "SIGTERM" : NULL;
 }
 
+void interrupts_leave (void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = SIG_DFL;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, NULL);
+}
+
 void interrupts_close (Interrupts *i) {
   if (!i->open) return;
   sigaction(SIGINT, &i->interrupt, NULL);

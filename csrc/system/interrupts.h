@@ -19,5 +19,8 @@ int interrupts_open (Interrupts *i, const char *notice, size_t len); /* 0 when s
 const char *interrupts_raised (void);                                /* "SIGINT", "SIGTERM" or NULL */
 void interrupts_close (Interrupts *i);
 
+/* SIGINT ends the process from now on: an interpreter makes an error of it, which anybody may catch. */
+void interrupts_leave (void);
+
 #pragma GCC visibility pop
 #endif

@@ -3,6 +3,8 @@ local command = require "spec.support.command"
 local core = require "dynamodb.core"
 local dynamodb = require "dynamodb"
 local engine = require "spec.support.engine"
+local process = require "spec.support.process"
+local server = require "spec.support.server"
 
 describe("reading with the command", function()
   if not engine.endpoint then
@@ -168,6 +170,20 @@ describe("reading with the command", function()
       local document = assert(core.json_decode(output))
       assert.same({ 0, dynamodb.null }, { document.count, document.cursor })
     end)
+  end)
+
+  it("ends at once with Ctrl-C, as other programs do", function()
+    local deaf = server.start { { { "read" }, { "stall" } } }
+    for _, words in ipairs { { "get", "t", "pk=1" }, { "query", "t", "pk=1" }, { "cost", "t" }, { "tail", "t" } } do
+      words.env = { AWS_ENDPOINT_URL = "http://127.0.0.1:" .. deaf.port }
+      local before = #deaf:requests()
+      local child = command.start(words)
+      assert(process.await(20, function() return #deaf:requests() > before end))
+      child:kill(2)
+      assert.equal(130, child:wait(20), words[1])
+      assert.equal("", process.read(child.stderr))
+    end
+    deaf:stop()
   end)
 
   describe("tail", function()

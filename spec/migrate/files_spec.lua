@@ -247,6 +247,12 @@ describe("export and import", function()
     end, "export: checkpoint and file are the same file")
   end)
 
+  it("are not begun with a filter that makes no sense", function()
+    local file = migration.path()
+    assert.has_error(function() migrate.export { table = source, file = file, where = "pk = 5" } end)
+    assert.is_nil(io.open(file))
+  end)
+
   it("write over nothing", function()
     local file = path "mine"
     write(file, "mine")

@@ -96,6 +96,10 @@ describe("DynamoDB JSON", function()
     assert.same({ Item = { pk = "e" } }, found[5])
   end)
 
+  it("is read behind a byte order mark", function()
+    assert.same({ pk = "a" }, read_all("dynamodb-json", '\239\187\191{"pk":{"S":"a"}}\n')[1])
+  end)
+
   it("tells what is broken and goes on behind it", function()
     local found = read_all("dynamodb-json", '{"Item":{"pk":{"S":"a"}}}\n{"Item":{"pk":{"S":\n\n{}\n{"pk":{"X":"a"}}\n'
       .. '{"pk":{"S":"b"}}')

@@ -5,7 +5,6 @@ local dynamodb = require "dynamodb"
 local exit = require "dynamodb.cli.support.exit"
 local grid = require "dynamodb.cli.support.grid"
 local items = require "dynamodb.cli.support.items"
-local system = require "dynamodb.system"
 
 local command = {}
 
@@ -89,23 +88,20 @@ end
 ---@param given table    of argparse
 ---@return integer code
 function command.run(session, given)
-  local interrupts = system.interrupts()
   local records = session:client():stream(given.table):records {
     from = given.shard_iterator_type or "LATEST", poll = given.poll,
-    stop = function() return interrupts:raised() ~= nil end,
   }
-  io.stdout:setvbuf "line" -- each change is seen as it comes
+  io.stdout:setvbuf "line" -- each change is seen as it comes, and none is lost when a signal ends it
   local left = given.max_items or math.huge
   while left > 0 do
     local record, err = records:next()
-    if err and not interrupts:raised() then error(err, 0) end
+    if err then error(err, 0) end
     if not record then break end
     session:write(session.format == "table" and line(record) or json(record, given.typed))
     left = left - 1
   end
   records:close()
-  if interrupts:raised() and session.progress.columns then io.stderr:write "\n" end -- behind the terminal's ^C
-  return exit.SIGNALS[interrupts:raised()] or exit.DONE
+  return exit.DONE
 end
 
 return command

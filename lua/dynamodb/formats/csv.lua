@@ -209,7 +209,6 @@ end
 function format.reader(input)
   local line, err = input:line()
   if not line then return nil, err or "the file has no header" end
-  line = line:gsub("^\239\187\191", "") -- a byte order mark
   local titles, problem, header = read_cells(input, line)
   if not titles then return nil, problem end
   local columns = {}

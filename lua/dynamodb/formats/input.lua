@@ -34,10 +34,10 @@ local function read_block(self)
   return inflated
 end
 
---- The next line, without its end.
----@return string?          nil without an error: there is none
----@return dynamodb.Error?  code TruncatedFile or DamagedFile for a gzip file that is
-function input_methods:line()
+--- The next line, as it stands there.
+---@return string?
+---@return dynamodb.Error?
+local function next_line(self)
   local from = self.from
   local stop = self.text:find("\n", from, true)
   while not stop and not self.ended do
@@ -60,6 +60,16 @@ function input_methods:line()
   local line = self.text:sub(from, stop - 1)
   self.from, self.at = stop + 1, self.at + stop - from + 1
   return line
+end
+
+--- The next line, without its end.
+---@return string?          nil without an error: there is none
+---@return dynamodb.Error?  code TruncatedFile or DamagedFile for a gzip file that is
+function input_methods:line()
+  local is_first = self.at == 0
+  local line, err = next_line(self)
+  if is_first and line then line = line:gsub("^\239\187\191", "") end -- a byte order mark
+  return line, err
 end
 
 --- Passes over what was read before.

@@ -138,6 +138,7 @@ local function perform(job)
   if not plain then return job:refuse(err) end
   if job.state.finished then return job:finish(true, nil, { path = job.state.path }) end
   job:measure(target)
+  local query = scans.new(job, plain, options) -- a filter that makes no sense raises, and leaves no file
   local sink
   if options.file then sink, err = file_sink(job, options, plain.schema) else sink, err = s3_sink(job, options) end
   if not sink then return nil, err end
@@ -149,7 +150,7 @@ local function perform(job)
     return job:finish(nil, err)
   end
   local over, problem
-  ok, over, problem = pcall(job.chunks, job, scans.new(job, plain, options), CHUNK, sink.write)
+  ok, over, problem = pcall(job.chunks, job, query, CHUNK, sink.write)
   job.state.path = options.file or sink.directory
   if ok and over then
     over, problem = sink.finish()

@@ -113,7 +113,8 @@ end
 ---@return dynamodb.cli.ProgressDisplay
 function progress.new(options)
   return setmetatable({
-    columns = options.columns, measure = options.measure, quiet = options.quiet, stream = options.stream or io.stderr, is_open = false,
+    columns = options.columns, measure = options.measure, quiet = options.quiet,
+    stream = options.stream or io.stderr, is_open = false,
   }, progress_mt)
 end
 
