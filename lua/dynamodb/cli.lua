@@ -4,7 +4,6 @@ local connection = require "dynamodb.cli.support.connection"
 local errors = require "dynamodb.error"
 local exit = require "dynamodb.cli.support.exit"
 local sessions = require "dynamodb.cli.support.session"
-local system = require "dynamodb.system"
 local version = require "dynamodb.version"
 
 local cli = {}
@@ -93,7 +92,6 @@ end
 ---@return integer code     for `os.exit`
 function cli.main(words)
   local caller = debug.getinfo(2, "S").short_src
-  system.leave_interrupts() -- a job takes them
   local files, session = fill_streams(), nil
   local ok, result = xpcall(function()
     local parser, commands = new_parser()
