@@ -17,7 +17,8 @@ describe("nginx's runtime", function()
     return it("needs nginx", function() pending "libnginx-mod-http-lua is not installed" end)
   end
 
-  for _, file in ipairs { "spec/nginx/inside/send.lua", "spec/nginx/inside/tasks.lua" } do
+  for _, name in ipairs { "send", "tasks", "stop" } do
+    local file = ("spec/nginx/inside/%s.lua"):format(name)
     it("does what " .. file .. " says", function() run(file) end)
   end
 end)
