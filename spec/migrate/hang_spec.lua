@@ -68,6 +68,9 @@ describe("a job that is stopped while the network hangs", function()
         for _, item in pairs(migration.by_number(tbl)) do assert.equal(1, item.applied) end
         local back = { table = through(tbl), checkpoint = options.checkpoint, concurrency = 2 }
         assert.is_true(stop_hanging(migrate.revert, back, "UpdateItem", fault) <= 2)
+        local none, err = migrate(options)
+        assert.is_nil(none)
+        assert.matches("the migration was taken back, in parts at least", err.message, 1, true)
         assert(migrate.revert(back))
         assert.same(before, migration.by_number(tbl))
       end)

@@ -29,7 +29,10 @@ describe("a job that is stopped at two capacity units a second", function()
   it("has written few items of a migration, and of taking it back", function()
     local options = { table = tbl, map = migration.split, mark = "split", checkpoint = checkpoint }
     options.wcu, options.stop = 2, stop
-    stopped(migrate(options))
+    local _, err = migrate(options)
+    stopped(_, err)
+    assert.equal(writes, err.report.counts.changed)
+    assert.equal(writes, err.report.counts.seen)
     options.stop, options.wcu = nil, nil
     assert(migrate(options))
     writes = 0

@@ -318,7 +318,10 @@ function job_methods:chunks(query, size, handle)
       return item
     end)
     count_reading(self, query)
-    if not ok then return nil, err end
+    if not ok then
+      query:close()
+      return nil, err
+    end
     self:count("seen", taken)
     if taken > 0 then self.state.cursor = query:cursor() end
     self:tell()

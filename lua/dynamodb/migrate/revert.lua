@@ -58,12 +58,13 @@ local function take_back(self, records)
     end
   end
   local outcomes, failure = self.writer:take_all(steps)
-  if failure then return nil, failure end
   for i, step in ipairs(steps) do
-    local ok, err = settle(self, step, outcomes[i])
+    local ok, err = true, nil
+    if outcomes[i] then ok, err = settle(self, step, outcomes[i]) end
     if not ok then return nil, err end
+    if failure and outcomes[i] then self.job:count "seen" end
   end
-  return true
+  return not failure, failure
 end
 
 --- The intents that are left, in groups in which no item stands twice.
@@ -72,6 +73,8 @@ end
 ---@return dynamodb.Error?
 local function work(self, log, void)
   local job, state = self.job, self.job.state
+  local began, failure = job:save() -- from the first item on: what was taken back must not count as migrated
+  if not began then return nil, failure end
   local next_record = log:backwards(state.at)
   local records, seen, keys = {}, {}, self.rules.keys
   local size = job:within_seconds(GROUP)
@@ -195,7 +198,8 @@ local function run(given)
   options.checkpoint, options.left = options.migration .. ".revert", options.migration .. ".revert.left"
   local known, err = files.read(options.undo)
   if not known then
-    return nil, err or files.failure(options.undo, "there is no undo log: nothing was migrated with this checkpoint")
+    return nil, err or files.failure(options.undo,
+      "there is no undo log: nothing was migrated with this checkpoint, or all of it was taken back")
   end
   return jobs.run("revert", options.table.client, options, perform)
 end

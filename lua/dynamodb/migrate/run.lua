@@ -208,6 +208,7 @@ function migration_methods:process(items)
       if outcomes[i] then
         ok, err = self:settle(step, outcomes[i], again)
         if not ok then return nil, err end
+        if failure then self.job:count "seen" end -- of the group, which is not ended
       end
     end
     if failure then return nil, failure end
@@ -234,7 +235,7 @@ end
 
 --- Takes a chunk in groups. A group that has begun is written to its end, which must not be far where the cap is low.
 local function handle(self, pull)
-  local size = self.job:within_seconds(GROUP)
+  local size, done = self.job:within_seconds(GROUP), 0
   repeat
     local items, bytes = {}, 0
     local item = pull()
@@ -246,7 +247,11 @@ local function handle(self, pull)
     end
     if items[1] then
       local ok, err = self:process(items)
-      if not ok then return nil, err end
+      if not ok then
+        self.job:count("seen", done) -- of the chunk, which is not ended
+        return nil, err
+      end
+      done = done + #items
     end
   until item == nil
   return true
