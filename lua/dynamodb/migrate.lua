@@ -11,7 +11,7 @@
 ---
 --- | option | meaning |
 --- | --- | --- |
---- | `checkpoint` | a file's name; without it nothing is kept |
+--- | `checkpoint` | a file's name; without it nothing is kept; `….lock` stands beside it while the job runs |
 --- | `progress` | a function that is told how it goes (dynamodb.Progress), after each chunk |
 --- | `stop` | a function that returns true when the job is to end: nothing is begun from then on, nothing waited for |
 --- | `grace` | seconds that requests under way have then, before they are cut off; 3 |
