@@ -163,6 +163,19 @@ function file:close() end
 ---@return string? message
 function system.replace(path, bytes) end
 
+--- Gives a file another name, in place of what has that name. After a crash it still has it.
+---@param path string
+---@param other string
+---@return true?
+---@return string? message
+function system.rename(path, other) end
+
+--- Removes a file; that there is none is no failure. After a crash it is still gone.
+---@param path string
+---@return true?
+---@return string? message
+function system.remove(path) end
+
 --- Makes a directory; one that is there already is no failure.
 ---@param path string
 ---@return true?
@@ -184,6 +197,9 @@ function interrupts:raised() end
 
 --- Gives them back; the collector does the same.
 function interrupts:close() end
+
+--- SIGINT ends the process from now on, also where the interpreter makes an error of it, which anything might catch.
+function system.leave_interrupts() end
 
 --- How wide a terminal is.
 ---@param descriptor integer    1: standard output, 2: standard error
