@@ -137,7 +137,7 @@ static void read_key_part (lua_State *L, int arg, const char *field, int which, 
   if (lua_type(L, -1) == LUA_TSTRING) keys->type[which] = lua_tostring(L, -1)[0];
 }
 
-/* batch:table{ name=, partition=, sort=, types=, members=, rate=, consistent=, now= } -> number, that of its name */
+/* batch:table{ name=, partition=, sort=, types=, members=, rate=, owed=, consistent=, now= } -> number, that of its name */
 static int batch_add_table (lua_State *L) {
   BatchBox *box = check_batch(L);
   Batch *b = open_batch(L);
@@ -150,6 +150,7 @@ static int batch_add_table (lua_State *L) {
   read_key_part(L, 2, "partition", 0, &o.keys);
   read_key_part(L, 2, "sort", 1, &o.keys);
   o.rate = opt_number(L, 2, "rate", 0, 0);
+  o.owed = opt_number(L, 2, "owed", 0, 0);
   o.consistent = opt_flag(L, 2, "consistent", 0);
   long number = batch_table(b, &o, opt_number(L, 2, "now", 0, -HUGE_VAL));
   if (number == -2) return luaL_error(L, "table %s is in the batch already, with another key", o.name);

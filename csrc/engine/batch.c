@@ -129,6 +129,7 @@ long batch_table (Batch *b, const BatchTableOptions *options, double now) {
     table->keys.name[i] = copy_text(&to, options->keys.name[i], options->keys.len[i]);
   table->unit = b->options.kind == BATCH_WRITE || options->consistent ? 1 : 0.5;
   bucket_init(&table->bucket, options->rate, now);
+  bucket_charge(&table->bucket, options->owed);
   return (long)b->table_count++;
 }
 

@@ -63,6 +63,7 @@ typedef struct BatchTableOptions {
   size_t name_len, members_len;
   KeySchema keys;
   double rate;    /* capacity units a second; 0 for as many as there are */
+  double owed;    /* of them, units that others have taken already */
   int consistent; /* gets cost one unit instead of half of one */
 } BatchTableOptions;
 

@@ -249,8 +249,9 @@ local batch = {}
 function core.batch(fields) end
 
 --- Makes a table known. A name that is known keeps its number and its options; with another key or members it raises.
----@param fields table    name, partition, sort, types (`{ pk = "S" }`); rate (capacity units a second) and now; of a
----                       get: consistent, members (JSON members beside the keys)
+---@param fields table    name, partition, sort, types (`{ pk = "S" }`); rate (capacity units a second), owed (units of
+---                       it that others have taken already) and now; of a get: consistent, members (JSON members
+---                       beside the keys)
 ---@return integer table
 function batch:table(fields) end
 

@@ -48,9 +48,10 @@ end
 ---@param op "put"|"delete"
 ---@param source table|function
 ---@param given table?
+---@param owed number?    capacity units that an earlier batch has taken of what this one may take
 ---@return dynamodb.BatchReport?
 ---@return dynamodb.Error?
-function batch.write_all(tbl, op, source, given)
+function batch.write_all(tbl, op, source, given, owed)
   local method = op .. "_all"
   local options = input.options(tbl.client, given, input.WRITING, method)
   refuse_versioned(tbl, method)
@@ -58,7 +59,7 @@ function batch.write_all(tbl, op, source, given)
   if tbl.stamps and op == "put" then pull = stamped(tbl, pull) end
   local keys, err = tbl:keys(options)
   if not keys then return nil, err end
-  local sender = senders.new(tbl.client, "write", options)
+  local sender = senders.new(tbl.client, "write", options, owed)
   sender.number, sender.op, sender.pull = sender:register(tbl, keys), op, pull
   sender:run()
   local report
@@ -147,12 +148,13 @@ function writer_methods:delete(tbl, key) write(self, tbl, "delete", key) end
 ---@param client dynamodb.Client
 ---@param f fun(writer: dynamodb.BatchWriter)
 ---@param given table?
+---@param owed number?    as for `write_all`
 ---@return dynamodb.BatchReport?
 ---@return dynamodb.Error?
-function batch.run(client, f, given)
+function batch.run(client, f, given, owed)
   if not input.callable(f) then usage.raise("batch: a function is expected") end
   local options = input.options(client, given, input.WRITING, "batch")
-  local sender = senders.new(client, "write", options)
+  local sender = senders.new(client, "write", options, owed)
   local writer = setmetatable({ sender = sender }, writer_mt)
   local ok, cause = pcall(f, writer)
   sender.open = false
@@ -190,16 +192,17 @@ end
 ---@param tbl dynamodb.Table
 ---@param source table|function
 ---@param given table?
+---@param owed number?    as for `write_all`
 ---@return table? found
 ---@return dynamodb.Error?
 ---@return dynamodb.BatchReport?
-function batch.get_all(tbl, source, given)
+function batch.get_all(tbl, source, given, owed)
   local options = input.options(tbl.client, given, input.READING, "get_all")
   local pull = input.puller(source, "get_all")
   local keys, err = tbl:keys(options)
   if not keys then return nil, err end
   local members, unwanted = get_members(options.attributes, keys, options.consistent, tbl.client.limits)
-  local sender = senders.new(tbl.client, "get", options)
+  local sender = senders.new(tbl.client, "get", options, owed)
   local number = sender:register(tbl, keys, { members = members, consistent = options.consistent })
   local found, asked = setmetatable({}, core.list_mt), 0 -- a list, also without items
   local key = pull()

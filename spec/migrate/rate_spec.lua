@@ -1,6 +1,8 @@
 -- How fast a job writes: up to its cap, and slower when the service says so.
 local fake = require "dynamodb.runtime.fake"
+local migrate = require "dynamodb.migrate"
 local rates = require "dynamodb.migrate.rate"
+local small_service = require "spec.support.small_service"
 
 describe("the rate of writing", function()
   local runtime
@@ -78,5 +80,22 @@ describe("the rate of writing", function()
     between(870, 900, write(rate, 10))
     write(rate, 40)
     between(990, 1010, write(rate, 10))
+  end)
+end)
+
+describe("jobs that write in batches", function()
+  it("keep to the cap over all of their chunks, of which each is a batch of its own", function()
+    local handlers = small_service.numbered(1000)
+    function handlers.BatchWriteItem(params)
+      return ('{"UnprocessedItems":{},"ConsumedCapacity":[{"TableName":"t","CapacityUnits":%d}]}'):format(
+        #params.RequestItems.t)
+    end
+    local client, runtime = small_service.connect(handlers)
+    local declared = { partition = "pk", types = { pk = "N" } }
+    local source, target = client:table("s", declared), client:table("t", declared)
+    local began = runtime:now()
+    assert.equal(1000, assert(migrate.copy { source = source, target = target, wcu = 50 }).written)
+    -- A second's units are there at the beginning, and another second's may be owed at the end.
+    assert.is_true(runtime:now() - began >= (1000 - 50 - 50) / 50, "it took " .. runtime:now() - began)
   end)
 end)

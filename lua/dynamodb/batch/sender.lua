@@ -77,8 +77,9 @@ end
 ---@param client dynamodb.Client
 ---@param kind "write"|"get"
 ---@param options table    checked
+---@param owed number?     capacity units that an earlier batch has taken of what this one may take
 ---@return dynamodb.BatchSender
-local function new_sender(client, kind, options)
+local function new_sender(client, kind, options, owed)
   local runtime = client:runtime()
   local engine = core.batch {
     kind = kind,
@@ -97,6 +98,7 @@ local function new_sender(client, kind, options)
     operation = kind == "write" and "BatchWriteItem" or "BatchGetItem",
     engine = engine,
     options = options,
+    owed = owed,
     concurrency = runtime.spawn and (options.concurrency or CONCURRENCY) or 1,
     max_failed = options.max_failed or 100,
     tables = {}, numbers = {},
@@ -117,7 +119,7 @@ function sender_methods:register(tbl, keys, extra)
   extra = extra or {}
   local number = self.engine:table {
     name = tbl.name, partition = keys.partition, sort = keys.sort, types = keys.types,
-    rate = self.options.wcu or self.options.rcu, now = self.runtime:now(),
+    rate = self.options.wcu or self.options.rcu, owed = self.owed, now = self.runtime:now(),
     members = extra.members, consistent = extra.consistent,
   }
   self.tables[number] = tbl

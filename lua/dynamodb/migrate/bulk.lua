@@ -1,4 +1,5 @@
 --- Writes a chunk of items, deletes it, or reads one, in batches.
+local batch = require "dynamodb.batch"
 local errors = require "dynamodb.error"
 
 local bulk = {}
@@ -22,13 +23,30 @@ local function cause_of(err)
   return errors.is_error(err.cause) and err.cause or err
 end
 
+--- Each batch has a bucket of its own, which is full at first but for what those before it have taken.
+---@param job dynamodb.Job
+---@param tbl dynamodb.Table
+---@param rate number?        capacity units a second
+---@param consumed number     by the batch that is over
+---@return number? owed       what the next one has to wait for
+local function pace(job, tbl, rate, consumed)
+  if not rate then return nil end
+  local now = job.runtime:now()
+  local own = job.paces[tbl] or { left = rate, at = now }
+  own.left, own.at = math.min(rate, own.left + (now - own.at) * rate - consumed), now
+  job.paces[tbl] = own
+  return rate - own.left
+end
+
 --- What of a chunk's report ends the job; what was refused was told already.
 ---@param counted string?    the name under which it is counted what was done
 local function finish(job, tbl, report, err, counted)
   report = report or err.report
   if not report then return nil, err end -- the table's keys could not be read
   if counted then job:count(counted, report.done + report.superseded) end
-  job.written = job.written + (report.capacity[tbl.name] or 0)
+  local units = report.capacity[tbl.name] or 0
+  job.written = job.written + units
+  pace(job, tbl, job.options.wcu, units)
   local cause = err and cause_of(err)
   return not cause, cause
 end
@@ -53,7 +71,8 @@ end
 ---@return true?
 ---@return dynamodb.Error?
 function bulk.put(job, tbl, pull, on_failed, counted)
-  local report, err = tbl:put_all(pull, options_for(job, on_failed))
+  local owed = pace(job, tbl, job.options.wcu, 0)
+  local report, err = batch.write_all(tbl, "put", pull, options_for(job, on_failed), owed)
   return finish(job, tbl, report, err, counted)
 end
 
@@ -66,7 +85,8 @@ end
 ---@return true?
 ---@return dynamodb.Error?
 function bulk.delete(job, tbl, pull, on_failed, counted)
-  local report, err = tbl:delete_all(pull, options_for(job, on_failed))
+  local owed = pace(job, tbl, job.options.wcu, 0)
+  local report, err = batch.write_all(tbl, "delete", pull, options_for(job, on_failed), owed)
   return finish(job, tbl, report, err, counted)
 end
 
@@ -74,12 +94,18 @@ end
 ---@param job dynamodb.Job
 ---@param tbl dynamodb.Table
 ---@param keys table[]
----@param options table      as of `Table:get_all`
+---@param options table      consistent, attributes, as of `Table:get_all`
 ---@return table? found      found[i] is the item of keys[i], or false
 ---@return dynamodb.Error?
 function bulk.get(job, tbl, keys, options)
+  local rate = job.options.rcu
+  options.rcu = rate
   while true do
-    local found, err = tbl:get_all(keys, options)
+    local found, err, report = batch.get_all(tbl, keys, options, pace(job, tbl, rate, 0))
+    report = report or err.report
+    local units = report and report.capacity[tbl.name] or 0
+    job.read = job.read + units
+    pace(job, tbl, rate, units)
     if found then return found end
     err = err.report and (cause_of(err) or errors.new(err.report.failures[1])) or err
     if not job:wait_after(err) then return nil, err end
@@ -94,7 +120,8 @@ end
 ---@return true?
 ---@return dynamodb.Error?
 function bulk.mixed(job, tbl, f, on_failed)
-  local report, err = tbl.client:batch(f, options_for(job, on_failed))
+  local owed = pace(job, tbl, job.options.wcu, 0)
+  local report, err = batch.run(tbl.client, f, options_for(job, on_failed), owed)
   return finish(job, tbl, report, err)
 end
 

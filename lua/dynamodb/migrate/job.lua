@@ -40,6 +40,7 @@ local GRACE = 3         -- seconds that requests under way have once the job is 
 ---@field options table
 ---@field client dynamodb.Client     the caller's, as `listen` makes it
 ---@field clients table<dynamodb.Client, dynamodb.Client>    as `listen` has made them
+---@field paces table<dynamodb.Table, table>    what batches have taken of the caps, see dynamodb.migrate.bulk
 ---@field stopped string?            "stopped" by the program
 ---@field stopped_at number?         when that was noticed
 ---@field runtime dynamodb.Runtime
@@ -111,7 +112,7 @@ end
 ---@return dynamodb.Job
 local function new(kind, client, options)
   local self = setmetatable({
-    kind = kind, options = options, clients = {}, state = { counts = {} }, resumed = false, left = {},
+    kind = kind, options = options, clients = {}, paces = {}, state = { counts = {} }, resumed = false, left = {},
     read = 0, written = 0, throttles = 0, failures = 0, seen_before = 0,
   }, job_mt)
   self.client = self:listen(client)
