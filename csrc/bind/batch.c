@@ -137,7 +137,7 @@ static void read_key_part (lua_State *L, int arg, const char *field, int which, 
   if (lua_type(L, -1) == LUA_TSTRING) keys->type[which] = lua_tostring(L, -1)[0];
 }
 
-/* batch:table{ name=, partition=, sort=, types=, members=, rate=, owed=, consistent=, now= } -> number, that of its name */
+/* batch:table{ name=, partition=, sort=, types=, members=, rate=, owed=, consistent=, now= } -> its name's number */
 static int batch_add_table (lua_State *L) {
   BatchBox *box = check_batch(L);
   Batch *b = open_batch(L);
