@@ -1,11 +1,17 @@
 /*
 ** The process for dynamodb.system: its environment, clocks and signals, and workers that it forks.
 */
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* memfd_create */
+#endif
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined(__linux__)
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #endif
 #include <sys/wait.h>
@@ -15,25 +21,99 @@
 #include "bind.h"
 #include "signals.h"
 
+/*
+** The environment belongs to the process, and so do the texts that it points to. setenv() of glibc keeps every value
+** that a variable ever had, and a function's trace is another one with each event; here a variable has one text, which
+** is written anew.
+*/
+enum { VARIABLES = 16 };
+
+static struct {
+  char *text; /* "name=value" */
+  size_t size;
+  int is_set; /* does the environment point to it? */
+} variables[VARIABLES];
+
+/* The place of a variable, or one that is free; VARIABLES if there is none. */
+static int place_of (const char *name) {
+  size_t len = strlen(name);
+  int i = 0;
+  while (i < VARIABLES && variables[i].text && (strncmp(variables[i].text, name, len) || variables[i].text[len] != '='))
+    i++;
+  return i;
+}
+
+/* Sets a variable that the environment does not have: nothing points to the text that is written. */
+static int set (int i, const char *name, const char *value) {
+  size_t size = strlen(name) + strlen(value) + 2;
+  if (variables[i].size < size) {
+    char *text = realloc(variables[i].text, size);
+    if (!text) return 0;
+    variables[i].text = text;
+    variables[i].size = size;
+  }
+  snprintf(variables[i].text, size, "%s=%s", name, value);
+  return variables[i].is_set = putenv(variables[i].text) == 0;
+}
+
 /* system.setenv(name, value?) */
 static int system_setenv (lua_State *L) {
   const char *name = luaL_checkstring(L, 1), *value = luaL_optstring(L, 2, NULL);
-  if ((value ? setenv(name, value, 1) : unsetenv(name)) != 0) return luaL_error(L, "setenv: %s", strerror(errno));
+  int i = place_of(name);
+  if (unsetenv(name) != 0) return luaL_error(L, "setenv: %s", strerror(errno));
+  if (i < VARIABLES) variables[i].is_set = 0;
+  if (value && (i == VARIABLES || !set(i, name, value))) return luaL_error(L, "setenv: there is no room for %s", name);
   return 0;
 }
 
-/* system.write(fd, bytes) -> true | nil, message: all of them, past every buffer */
+/* This library is unloaded: what the environment points to has to stay. */
+__attribute__((destructor)) static void forget (void) {
+  for (int i = 0; i < VARIABLES; i++)
+    if (!variables[i].is_set) free(variables[i].text);
+}
+
+/*
+** Several processes write to one pipe: up to PIPE_BUF bytes the system keeps together, for more the processes take
+** turns. Who has the lock of this file may write; it ends with its process.
+*/
+static int turns = -1;
+
+/* system.take_turns(): from now on, and in all processes that are forked */
+static int system_take_turns (lua_State *L) {
+#if defined(__linux__)
+  if (turns < 0) turns = memfd_create("dynamodb.turns", MFD_CLOEXEC);
+  if (turns < 0) return luaL_error(L, "take_turns: %s", strerror(errno));
+#else
+  (void)L;
+#endif
+  return 0;
+}
+
+static void turn (int command) {
+  while (turns >= 0 && lockf(turns, command, 0) != 0 && errno == EINTR)
+    ;
+}
+
+static int write_all (int fd, const char *bytes, size_t len) {
+  while (len) {
+    ssize_t n = write(fd, bytes, len);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return 0;
+    bytes += n;
+    len -= (size_t)n;
+  }
+  return 1;
+}
+
+/* system.write(fd, bytes) -> true | nil, message: all of them together, past every buffer */
 static int system_write (lua_State *L) {
   size_t len;
   int fd = (int)luaL_checkinteger(L, 1);
   const char *bytes = luaL_checklstring(L, 2, &len);
-  while (len) {
-    ssize_t n = write(fd, bytes, len);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return system_failure(L, strerror(errno));
-    bytes += n;
-    len -= (size_t)n;
-  }
+  if (len > PIPE_BUF) turn(F_LOCK);
+  int done = write_all(fd, bytes, len), reason = errno;
+  if (len > PIPE_BUF) turn(F_ULOCK);
+  if (!done) return system_failure(L, strerror(reason));
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -106,21 +186,32 @@ static int system_wait (lua_State *L) {
   return 0;
 }
 
-/* system.terminate(pid): asks a child to end, and waits until it has */
+/* system.terminate(pid, …): asks children to end, and waits until all of them have */
 static int system_terminate (lua_State *L) {
-  pid_t pid = (pid_t)luaL_checkinteger(L, 1);
-  if (kill(pid, SIGTERM) == 0)
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+  int count = lua_gettop(L);
+  for (int i = 1; i <= count; i++)
+    kill((pid_t)luaL_checkinteger(L, i), SIGTERM);
+  for (int i = 1; i <= count; i++)
+    while (waitpid((pid_t)lua_tointeger(L, i), NULL, 0) < 0 && errno == EINTR)
       ;
   return 0;
 }
 
 void process_register (lua_State *L) {
   static const luaL_Reg functions[] = {
-    {"directory", system_directory}, {"fork", system_fork},   {"now", system_now},
-    {"setenv", system_setenv},       {"sleep", system_sleep}, {"stopped", system_stopped},
-    {"terminate", system_terminate}, {"time", system_time},   {"wait", system_wait},
-    {"watch", system_watch},         {"write", system_write}, {NULL, NULL},
+    {"directory", system_directory},
+    {"fork", system_fork},
+    {"now", system_now},
+    {"setenv", system_setenv},
+    {"sleep", system_sleep},
+    {"stopped", system_stopped},
+    {"take_turns", system_take_turns},
+    {"terminate", system_terminate},
+    {"time", system_time},
+    {"wait", system_wait},
+    {"watch", system_watch},
+    {"write", system_write},
+    {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
 }

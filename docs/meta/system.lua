@@ -62,7 +62,8 @@ function socket:is_idle() end
 --- Closes it; further calls raise.
 function socket:close() end
 
---- Sets a variable of the environment, or removes it.
+--- Sets a variable of the environment, or removes it. For the few names that the library sets: there is room for 16,
+--- and none of them keeps the values that it had.
 ---@param name string
 ---@param value string?
 function system.setenv(name, value) end
@@ -83,6 +84,10 @@ function system.sleep(seconds) end
 ---@return string?
 ---@return string? message
 function system.directory() end
+
+--- From now on this process, and those that it forks, write one after the other what is too much for a pipe to keep
+--- together (PIPE_BUF, 4096 bytes).
+function system.take_turns() end
 
 --- Writes all of it to a descriptor, past Lua's buffers.
 ---@param descriptor integer
@@ -109,9 +114,9 @@ function system.fork() end
 ---@return integer? code    128 and the signal's number after a signal
 function system.wait() end
 
---- Asks a child process to end, and waits until it has.
----@param pid integer
-function system.terminate(pid) end
+--- Asks child processes to end, all at the same time, and waits until they have.
+---@param ... integer    their pids
+function system.terminate(...) end
 
 ---@class dynamodb.AppendFile
 --- A file that only grows, and that no other process can open in this way until it is closed.

@@ -9,6 +9,13 @@ local workers = {
   CANNOT_BEGIN = 70, -- exit code of a process whose function cannot be loaded: nor could another one load it
 }
 
+--- Waits, whatever other children end meanwhile, but not beyond SIGTERM.
+---@param seconds number
+local function pause(seconds)
+  local over = system.now() + seconds
+  while system.now() < over and not system.stopped() do system.sleep(over - system.now()) end
+end
+
 --- Runs `work` in so many processes and replaces those that end, until SIGTERM. Returns the exit code of this one.
 ---@param count integer
 ---@param work fun()    does not return
@@ -16,6 +23,7 @@ local workers = {
 function workers.run(count, work)
   local started, code = {}, 0
   system.watch(true)
+  system.take_turns() -- they have one log
   for i = 1, count do started[i] = false end
   while not system.stopped() do
     for i = 1, count do
@@ -26,9 +34,10 @@ function workers.run(count, work)
       end
     end
     local pid, status = system.wait()
+    local is_short = false
     for i = 1, count do
       if started[i].pid == pid then
-        if system.now() - started[i].at < SHORTEST then system.sleep(SHORTEST) end
+        is_short = system.now() - started[i].at < SHORTEST
         started[i] = false
       end
     end
@@ -36,10 +45,11 @@ function workers.run(count, work)
       code = status
       break
     end
+    if is_short then pause(SHORTEST) end
   end
-  for i = 1, count do
-    if started[i] then system.terminate(started[i].pid) end
-  end
+  local pids = {}
+  for i = 1, count do pids[#pids + 1] = started[i] and started[i].pid or nil end
+  system.terminate((table.unpack or unpack)(pids))
   return code
 end
 
