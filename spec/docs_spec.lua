@@ -74,8 +74,8 @@ describe("docs/reference.md", function()
 
   it("has the classes of what a program gets, and not the inside of the library", function()
     local text = docs.render()
-    for _, title in ipairs { "class dynamodb.Query", "class dynamodb.StreamContext", "class dynamodb.lambda.Context" } do
-      assert.is_truthy(text:find("\n## " .. title .. "\n", 1, true), title)
+    for _, name in ipairs { "Query", "StreamContext", "lambda.Context", "Sample" } do
+      assert.is_truthy(text:find("\n## class dynamodb." .. name .. "\n", 1, true), name)
     end
     for _, title in ipairs { "dynamodb.query.", "dynamodb.request", "class dynamodb.QueryPlan", "Table.new" } do
       assert.is_falsy(text:find("\n#+ " .. title), title)

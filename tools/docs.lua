@@ -364,7 +364,8 @@ local function module_chapter(file, name)
 end
 
 local function class_chapter(class, classes)
-  local chapter = { title = "class " .. class.class, texts = { class.about.text, class.text }, fields = {}, members = {} }
+  local chapter = { title = "class " .. class.class, fields = {}, members = {} }
+  chapter.texts = { class.about.text, class.text }
   local parent, file = classes[class.parent], class.file
   for _, field in ipairs(parent and parent.fields or {}) do
     chapter.fields[#chapter.fields + 1] = field
