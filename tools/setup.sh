@@ -55,6 +55,8 @@ for want in "$@"; do
     lambda)
       need zip zip
       need unzip unzip
+      need python3-pip pip                     # brings Amazon's emulator, linter and translator
+      need procps ps                           # @vercel/fun ends its functions with it
       need binutils readelf
       need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
       need qemu-user qemu-aarch64
