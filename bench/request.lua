@@ -67,7 +67,11 @@ local runtime = plain.new {}
 local spy = setmetatable({ send = function(_, request, deadline)
   sent = request
   return runtime:send(request, deadline)
-end }, { __index = function(_, name) return function(_, ...) return runtime[name](runtime, ...) end end })
+end }, { __index = function(_, name)
+  local value = runtime[name]
+  if type(value) ~= "function" then return value end
+  return function(_, ...) return value(runtime, ...) end
+end })
 local item = assert(connect(spy):table("orders", SCHEMA):get(key))
 assert(item.status == assert(orders:get(key)).status and item.status ~= nil)
 

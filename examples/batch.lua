@@ -1,4 +1,5 @@
--- Many items at a time: writes orders from an iterator, reads some of them, and tells what became of each.
+-- Many items at a time: writes users from an iterator, reads some of them and deletes them again; an error tells what
+-- became of each.
 --
 --   AWS_ENDPOINT_URL=http://localhost:8000 lua examples/batch.lua TABLE
 --

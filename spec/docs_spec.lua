@@ -58,6 +58,30 @@ describe("docs/reference.md", function()
     assert.is_true(docs.render() == text, "docs/reference.md is not up to date: run `make docs`")
   end)
 
+  it("leaves out what a docstring calls private", function()
+    local file = docs.parse(table.concat({
+      "--- A module.",
+      "local things = {}", "",
+      "---@class a.Thing    that is a thing",
+      "---@field name string",
+      "---@field private secret string    of", "---    ours", "",
+      "return things", "",
+    }, "\n"), "a")
+    assert.are.equal("that is a thing", file.classes[1].about.text)
+    assert.are.equal(1, #file.classes[1].fields)
+    assert.are.same({ name = "name", optional = "", type = "string", text = "" }, file.classes[1].fields[1])
+  end)
+
+  it("has the classes of what a program gets, and not the inside of the library", function()
+    local text = docs.render()
+    for _, name in ipairs { "Query", "StreamContext", "lambda.Context", "Sample" } do
+      assert.is_truthy(text:find("\n## class dynamodb." .. name .. "\n", 1, true), name)
+    end
+    for _, title in ipairs { "dynamodb.query.", "dynamodb.request", "class dynamodb.QueryPlan", "Table.new" } do
+      assert.is_falsy(text:find("\n#+ " .. title), title)
+    end
+  end)
+
   it("has every function of the modules that a program loads, and no other", function()
     for _, module in ipairs { "dynamodb", "dynamodb.core", "dynamodb.curl", "dynamodb.system", "dynamodb.migrate" } do
       assert.are.same({}, difference(require(module), documented(module)), module)
@@ -133,6 +157,42 @@ describe("docs/reference.md", function()
       end
     end
     assert.are.same({}, problems)
+  end)
+end)
+
+-- The anchors of a text's headings, as GitHub makes them, and its links: { line, file, anchor }.
+local function outline(path)
+  local anchors, links, in_code, number = {}, {}, false, 0
+  for line in io.lines(path) do
+    number = number + 1
+    if line:find "^```" then in_code = not in_code end
+    local heading = not in_code and line:match "^#+ (.*)$"
+    if heading then
+      anchors[heading:gsub("%[(.-)%]%b()", "%1"):lower():gsub("[^%w%- _]", ""):gsub(" ", "-")] = true
+    end
+    for target in (in_code and "" or line):gmatch "%]%(([^%s)]+)%)" do
+      local file, anchor = target:match "^([^#]*)#?(.*)$"
+      links[#links + 1] = { line = path .. ":" .. number .. ": " .. target, file = file, anchor = anchor }
+    end
+  end
+  return anchors, links
+end
+
+describe("the texts", function()
+  it("have no link that leads nowhere", function()
+    local dead = {}
+    for _, path in ipairs { "README.md", "docs/guide.md", "docs/lambda.md", "docs/reference.md", "bench/README.md" } do
+      local own, links = outline(path)
+      for _, link in ipairs(links) do
+        local target = link.file ~= "" and path:match "^.*/" or ""
+        target = link.file == "" and path or target .. link.file
+        local file = io.open(target)
+        local anchors = target == path and own or file and link.anchor ~= "" and outline(target) or {}
+        if not file or link.anchor ~= "" and not anchors[link.anchor] then dead[#dead + 1] = link.line end
+        if file then file:close() end
+      end
+    end
+    assert.are.same({}, dead)
   end)
 end)
 

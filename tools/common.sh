@@ -2,6 +2,7 @@
 # What the shell tools share: where the project is, how a step is announced, how children are run and never left behind.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export npm_config_cache=$PWD/cache/npm      # the home may be read-only
 
 say () { printf '==> %s\n' "$*"; }
 die () { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }

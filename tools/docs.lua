@@ -3,29 +3,32 @@
 --- functions, methods and values at the left margin, and a module that ends in `return x` or `return { name = value }`.
 local docs = { output = "docs/reference.md" }
 
---- What a program uses, in the order in which one meets it; every other module follows as the inside of the library.
-docs.public = { "dynamodb", "dynamodb.client", "dynamodb.table", "dynamodb.batch", "dynamodb.transaction",
-  "dynamodb.partiql.results", "dynamodb.expression.operators", "dynamodb.key_template", "dynamodb.time", "dynamodb.set",
-  "dynamodb.error", "dynamodb.streams", "dynamodb.streams.stream", "dynamodb.streams.iterator",
-  "dynamodb.streams.context", "dynamodb.streams.record", "dynamodb.lambda.http", "dynamodb.lambda.router",
-  "dynamodb.lambda.request", "dynamodb.lambda.events", "dynamodb.lambda.idempotency", "dynamodb.lambda.metrics",
-  "dynamodb.nginx", "dynamodb.nginx.cache", "dynamodb.migrate", "dynamodb.core" }
+--- What a program loads or calls, in the order in which one meets it. The classes of the objects that it gets from
+--- these follow; everything else is the inside of the library, and documented where it is.
+docs.public = { "dynamodb", "dynamodb.expression.operators", "dynamodb.time", "dynamodb.streams", "dynamodb.lambda",
+  "dynamodb.lambda.http", "dynamodb.lambda.events", "dynamodb.lambda.idempotency", "dynamodb.lambda.metrics",
+  "dynamodb.nginx", "dynamodb.migrate", "dynamodb.system", "dynamodb.core" }
+--- Modules of which a program uses these functions, and the library the others.
+docs.shown = { ["dynamodb.system"] = { interrupts = true } }
 --- How a program calls a module that it does not load itself.
 docs.names = { ["dynamodb.expression.operators"] = "dynamodb.expr" }
 
 -- ---------------------------------------------------------------------------------------------------- docstrings ----
 
--- "table<string, any>? the rest" -> the type and the rest: a type ends at the first space outside brackets that is not
--- beside "|", nor after ":" or ",".
+-- "table<string, any>? the rest" -> the type and the rest: a type ends at the first space outside brackets and quotes
+-- that is not beside "|", nor after ":" or ",".
 local function split_type(text)
-  local depth = 0
+  local depth, quoted = 0, false
   for i = 1, #text do
     local char = text:sub(i, i)
-    if char:find "[%(%[{<]" then
+    if char == '"' then
+      quoted = not quoted
+    elseif char:find "[%(%[{<]" then
       depth = depth + 1
     elseif char:find "[%)%]}>]" then
       depth = depth - 1
-    elseif char == " " and depth == 0 and not text:sub(1, i):find "[|:,] +$" and not text:find("^ +|", i) then
+    elseif char == " " and depth == 0 and not quoted
+      and not text:sub(1, i):find "[|:,] +$" and not text:find("^ +|", i) then
       return text:sub(1, i - 1), text:sub(i):match "^ *(.*)$"
     end
   end
@@ -42,19 +45,27 @@ function tags.param(block, rest)
 end
 
 function tags.field(block, rest)
-  block.fields[#block.fields + 1] = tags.param({ params = {} }, rest)
-  return block.fields[#block.fields]
+  local inner = rest:match "^private%s+(.*)$"
+  local field = tags.param({ params = {} }, inner or rest)
+  if not inner then
+    block.fields[#block.fields + 1] = field
+  end
+  return field
 end
 
 tags["return"] = function(block, rest)
   local type, text = split_type(rest)
-  local name = text:match "^([%w_]+)$" or text:match "^([%w_]+)%s%s"
-  block.returns[#block.returns + 1] = { type = type, name = name, text = name and text:match "^[%w_]+%s*(.*)$" or text }
+  local name = text:match "^([%w_]+)$" or text:match "^([%w_.]+)%s%s"
+  text = name and text:match "^[%w_.]+%s*(.*)$" or text
+  block.returns[#block.returns + 1] = { type = type, name = name, text = text }
   return block.returns[#block.returns]
 end
 
 function tags.class(block, rest)
-  block.class = rest:gsub("^%(%w+%)%s*", ""):match "^[%w_.]+"
+  block.class, rest = rest:gsub("^%(%w+%)%s*", ""):match "^([%w_.]+)(.*)$"
+  block.parent = rest:match "^%s*:%s*([%w_.]+)"
+  block.about = { text = rest:match "%s%s+(.*)$" or "" }
+  return block.about
 end
 
 function tags.type(block, rest)
@@ -178,7 +189,7 @@ function docs.parse(source, module)
       file.owners[owner] = file.owners[owner] or block.class == class and block or nil
     end
     if not file.owners[owner] then
-      file.owners[owner] = { class = class, text = "", fields = {} }
+      file.owners[owner] = { class = class, about = { text = "" }, text = "", fields = {} }
       file.classes[#file.classes + 1] = file.owners[owner]
     end
   end
@@ -279,11 +290,18 @@ local function anchor(title)
   return "#" .. title:lower():gsub("[^%w%- _]", ""):gsub(" ", "-")
 end
 
+-- Calls `visit` with the name of each class that a text names.
+local function each_class(text, classes, visit)
+  for name in text:gmatch "dynamodb%.[%w_.]*[%w_]" do
+    if classes[name] then visit(name) end
+  end
+end
+
 local function render_list(out, list, classes, prefix)
   for _, item in ipairs(list) do
-    local type = "`" .. item.type .. "`"
-    local class = item.type:match "^[%w_.]+"
-    if classes[class] then
+    local type, class = "`" .. item.type .. "`", nil
+    each_class(item.type, classes, function(name) class = class or name end)
+    if class then
       type = "[" .. type .. "](" .. anchor("class " .. class) .. ")"
     end
     local name = item.name and "`" .. item.name .. (item.optional or "") .. "` " or ""
@@ -292,7 +310,7 @@ local function render_list(out, list, classes, prefix)
 end
 
 local function render_member(out, member, classes)
-  out[#out + 1] = (member.class and "#### " or "### ") .. member.title .. "\n"
+  out[#out + 1] = "### " .. member.title .. "\n"
   local doc = member.doc or parse_block {}
   out[#out + 1] = doc.text ~= "" and doc.text .. "\n" or nil
   out[#out + 1] = doc.type and "Type: `" .. doc.type .. "`\n" or nil
@@ -301,61 +319,127 @@ local function render_member(out, member, classes)
   out[#out + 1] = #doc.params + #doc.returns > 0 and "" or nil
 end
 
-local function render_module(out, file, classes)
-  out[#out + 1] = "## " .. file.module .. "\n"
-  out[#out + 1] = file.text ~= "" and file.text .. "\n" or nil
+-- One chapter of the reference: a module, or a class.
+local function render_chapter(out, chapter, classes)
+  out[#out + 1] = "## " .. chapter.title .. "\n"
+  for _, text in ipairs(chapter.texts) do
+    out[#out + 1] = text ~= "" and text .. "\n" or nil
+  end
+  render_list(out, chapter.fields, classes, "")
+  out[#out + 1] = #chapter.fields > 0 and "" or nil
+  for _, member in ipairs(chapter.members) do
+    render_member(out, member, classes)
+  end
+end
+
+local function render_contents(out, chapters)
+  for _, chapter in ipairs(chapters) do
+    local names = {}
+    for i, member in ipairs(chapter.members) do
+      names[i] = ("[%s](%s)"):format(member.name:gsub("_$", "\\_"), anchor(member.title))
+    end
+    out[#out + 1] = ("- [%s](%s)%s"):format(chapter.title, anchor(chapter.title), #names > 0 and ": " or "")
+      .. table.concat(names, ", ")
+  end
+  out[#out + 1] = ""
+end
+
+-- Has the module called `title` a chapter of its own?
+local function is_public(title)
+  for _, name in ipairs(docs.public) do
+    if (docs.names[name] or name) == title then return true end
+  end
+  return false
+end
+
+local function module_chapter(file, name)
+  local shown = docs.shown[name]
+  local chapter = { title = file.module, texts = { file.text }, fields = {}, members = {} }
   for _, member in ipairs(file.public) do
-    if not member.class then
-      render_member(out, member, classes)
+    if not member.class and (not shown or shown[member.name]) and not is_public(member.title) then
+      chapter.members[#chapter.members + 1] = member
     end
   end
-  for _, class in ipairs(file.classes) do
-    if not class.private then
-      out[#out + 1] = "### class " .. class.class .. "\n"
-      out[#out + 1] = class.text ~= "" and class.text .. "\n" or nil
-      render_list(out, class.fields, classes, "")
-      out[#out + 1] = #class.fields > 0 and "" or nil
-      for _, member in ipairs(file.public) do
-        if member.class == class then
-          render_member(out, member, classes)
-        end
+  return chapter
+end
+
+local function class_chapter(class, classes)
+  local chapter = { title = "class " .. class.class, fields = {}, members = {} }
+  chapter.texts = { class.about.text, class.text }
+  local parent, file = classes[class.parent], class.file
+  for _, field in ipairs(parent and parent.fields or {}) do
+    chapter.fields[#chapter.fields + 1] = field
+  end
+  for _, field in ipairs(class.fields) do
+    chapter.fields[#chapter.fields + 1] = field
+  end
+  for _, member in ipairs(file.public) do
+    if member.class == class then
+      chapter.members[#chapter.members + 1] = member
+    end
+  end
+  if file.classes[1] == class and #chapter.members > 0 and not is_public(file.module) then
+    table.insert(chapter.texts, 1, file.text)                  -- the module is there for the class
+  end
+  return chapter
+end
+
+-- What `chapter` describes one by one: fields, parameters and results.
+local function lists_of(chapter)
+  local lists = { chapter.fields }
+  for _, member in ipairs(chapter.members) do
+    lists[#lists + 1] = member.doc and member.doc.params
+    lists[#lists + 1] = member.doc and member.doc.returns
+  end
+  return lists
+end
+
+-- The modules of docs.public, each with the classes of what its functions take and give, which were not there before.
+local function collect_chapters(files, classes)
+  local chapters, taken = {}, {}
+  local function add(chapter)
+    chapters[#chapters + 1] = chapter
+    local function visit(name)
+      if taken[name] then return end
+      taken[name] = true
+      add(class_chapter(classes[name], classes))
+    end
+    for _, text in ipairs(chapter.texts) do
+      each_class(text, classes, visit)
+    end
+    for _, list in ipairs(lists_of(chapter)) do
+      for _, item in ipairs(list) do
+        each_class(item.type .. " " .. item.text, classes, visit)
       end
     end
+    for _, member in ipairs(chapter.members) do
+      each_class(member.doc and member.doc.text or "", classes, visit)
+    end
   end
+  for _, name in ipairs(docs.public) do
+    add(module_chapter(files[name], name))
+  end
+  return chapters
 end
 
 --- The text of the reference.
 ---@return string
 function docs.render()
   local files, names = docs.collect()
-  local order, classes, rank = {}, {}, {}
-  for i, name in ipairs(docs.public) do
-    rank[name] = i
-  end
+  local classes = {}
   for _, name in ipairs(names) do
-    if #files[name].public + #files[name].classes > 0 then
-      order[#order + 1] = name
-    end
     for _, class in ipairs(files[name].classes) do
-      classes[class.class] = not class.private
+      if not class.private then
+        assert(not classes[class.class], class.class .. " is the name of two classes")
+        class.file, classes[class.class] = files[name], class
+      end
     end
   end
-  table.sort(order, function(a, b)
-    local left, right = rank[a] or 1000, rank[b] or 1000
-    return left < right or left == right and a < b
-  end)
   local out = { "# Reference\n", "Written by `make docs` from the docstrings; do not edit.\n" }
-  for _, name in ipairs(order) do
-    out[#out + 1] = ("- [%s](%s)"):format(files[name].module, anchor(files[name].module))
-  end
-  out[#out + 1] = ""
-  local inside
-  for _, name in ipairs(order) do
-    if not rank[name] and not inside then
-      inside = true
-      out[#out + 1] = "# Inside the library\n\nFor those who work on it; these modules may change in any release.\n"
-    end
-    render_module(out, files[name], classes)
+  local chapters = collect_chapters(files, classes)
+  render_contents(out, chapters)
+  for _, chapter in ipairs(chapters) do
+    render_chapter(out, chapter, classes)
   end
   return (table.concat(out, "\n"):gsub("%s+$", "") .. "\n")
 end

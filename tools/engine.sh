@@ -20,7 +20,8 @@ download () {
   say "fetching $1 $2"
   rm -rf "$new"
   mkdir -p "$new"
-  tarball=$new/$(cd "$new" && npm pack --silent "$1@$2" | tail -n 1)
+  tarball=$new/$(cd "$new" && npm pack --silent --fetch-retries=1 --fetch-timeout=60000 "$1@$2" | tail -n 1) ||
+    die "npm cannot fetch $1@$2: npm pack $1@$2 says why"
   [[ $(sha512sum "$tarball" | cut -d ' ' -f 1) == $(base64 -d <<< "$3" | od -An -v -tx1 | tr -d ' \n') ]] ||
     die "$1@$2: the checksum of the download is wrong"
   tar -xzf "$tarball" -C "$new" --strip-components=1 --no-same-owner

@@ -6,9 +6,10 @@ missing=()
 need () {                                   # need PACKAGE COMMAND: the package, unless the command is there
   command -v "$2" > /dev/null || missing+=("$1")
 }
-need_package () {
-  [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2> /dev/null) == installed ]] || missing+=("$1")
+is_installed () {
+  [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2> /dev/null) == installed ]]
 }
+need_package () { is_installed "$1" || missing+=("$1"); }
 
 need_nginx () {
   [[ -x /usr/sbin/nginx ]] || missing+=(nginx)
@@ -23,8 +24,11 @@ need gcc gcc
 need make make
 need pkg-config pkg-config
 need lua5.4 lua5.4
-need luajit2 luajit
-for package in libc6-dev liblua5.4-dev libluajit2-5.1-dev libcurl4-openssl-dev libssl-dev zlib1g-dev lua-cjson; do
+# Debian has two LuaJITs, of which only one can be installed. nginx's Lua comes with luajit2; else either will do.
+luajit=luajit2
+[[ " $* " == *" test "* || " $* " == *" nginx "* ]] || ! is_installed libluajit-5.1-dev || luajit=luajit
+for package in libc6-dev liblua5.4-dev "$luajit" "lib$luajit-5.1-dev" \
+  libcurl4-openssl-dev libssl-dev zlib1g-dev lua-cjson; do
   need_package "$package"
 done
 
@@ -51,6 +55,8 @@ for want in "$@"; do
     lambda)
       need zip zip
       need unzip unzip
+      need python3-pip pip                     # brings Amazon's emulator, linter and translator
+      need procps ps                           # @vercel/fun ends its functions with it
       need binutils readelf
       need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
       need qemu-user qemu-aarch64
@@ -72,8 +78,8 @@ done
 
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 if [[ $(id -u) != 0 ]]; then
-  printf 'Missing: %s. Run this, then try again:\n\n  sudo apt-get install -y --no-install-recommends %s\n\n' \
-    "${missing[*]}" "${missing[*]}" >&2
+  printf 'Some packages are missing. Run this, then try again:\n\n  %s\n\n' \
+    "sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends ${missing[*]}'" >&2
   exit 1
 fi
 

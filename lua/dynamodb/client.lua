@@ -27,29 +27,29 @@ local client_methods = {}
 local client_mt = { __name = "dynamodb.Client", __index = client_methods }
 
 ---@class dynamodb.Client
----@field given table               the options of connect, a copy
----@field environment table<string, string>    as it was at connect
----@field is_complete boolean?      the shared files have been read
----@field profile dynamodb.Profile? from then on
----@field region dynamodb.Setting?
----@field provider table?           of credentials
----@field values userdata?          core.options: how values are written and read
----@field rounds_numbers boolean     are decoded numbers not what they were on the wire?
----@field cursor_keys string[]?
----@field in_lambda boolean
----@field strict boolean
----@field limits boolean            refuse what is surely over a quota
----@field timeout number|false      seconds for one call in all
----@field capacity "none"|"total"|"indexes"
----@field retry_ambiguous boolean
----@field retry userdata              core.retry: what all its calls share
----@field is_adaptive boolean         has it a rate limiter, which is asked before each attempt?
----@field random (fun(): number)?     where jitter comes from, if not from the system
----@field problem string?            what is wrong with the environment or the files; every call says so
----@field hooks table<string, function>
----@field explained dynamodb.ExplainedRequest[]?    while it only explains
----@field user_agent string
----@field max_response integer      bytes
+---@field private given table               the options of connect, a copy
+---@field private environment table<string, string>    as it was at connect
+---@field private is_complete boolean?      the shared files have been read
+---@field private profile dynamodb.Profile? from then on
+---@field private region dynamodb.Setting?
+---@field private provider table?           of credentials
+---@field private values userdata?          core.options: how values are written and read
+---@field private rounds_numbers boolean     are decoded numbers not what they were on the wire?
+---@field private cursor_keys string[]?
+---@field private in_lambda boolean
+---@field private strict boolean
+---@field private limits boolean            refuse what is surely over a quota
+---@field private timeout number|false      seconds for one call in all
+---@field private capacity "none"|"total"|"indexes"
+---@field private retry_ambiguous boolean
+---@field private retry userdata              core.retry: what all its calls share
+---@field private is_adaptive boolean         has it a rate limiter, which is asked before each attempt?
+---@field private random (fun(): number)?     where jitter comes from, if not from the system
+---@field private problem string?            what is wrong with the environment or the files; every call says so
+---@field private hooks table<string, function>
+---@field private explained dynamodb.ExplainedRequest[]?    while it only explains
+---@field private user_agent string
+---@field private max_response integer      bytes
 
 ---@class dynamodb.Meta
 ---@field attempts integer

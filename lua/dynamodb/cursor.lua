@@ -32,7 +32,7 @@ function cursor.check_keys(keys, where)
 end
 
 --- Seals where each segment goes on.
----@param plan dynamodb.Plan
+---@param plan dynamodb.QueryPlan
 ---@param states (table|boolean)[]    a position, false for not begun, true for done
 ---@param keys string[]?
 ---@return string
@@ -70,7 +70,7 @@ local function type_of(value)
 end
 
 --- The position of the plan that a cursor's content gives; nil if it cannot be one.
----@param plan dynamodb.Plan
+---@param plan dynamodb.QueryPlan
 ---@param position any
 ---@return table?
 local function check_position(plan, position)
@@ -92,7 +92,7 @@ local function check_position(plan, position)
 end
 
 --- Opens a cursor.
----@param plan dynamodb.Plan
+---@param plan dynamodb.QueryPlan
 ---@param text string
 ---@param keys string[]?
 ---@return (table|boolean)[]? states    for each segment

@@ -21,7 +21,7 @@ local error_mt = { __name = "dynamodb.Error", __index = error_methods }
 ---@field throttling table[]?  of a throttled request: `{ reason=, resource= }`
 ---@field sent boolean?        may the request have arrived?
 ---@field ambiguous boolean?   is it unknown whether the write was applied?
----@field doubted boolean?     was there an attempt of which it is unknown whether it was applied?
+---@field private doubted boolean?     was there an attempt of which it is unknown whether it was applied?
 ---@field retry_after number?  seconds that the service asks to wait, of a batch's request
 ---@field cursor string?       of reading: where another query can go on
 ---@field report table?        of bulk work that is Incomplete: what came of it
@@ -30,6 +30,7 @@ local error_mt = { __name = "dynamodb.Error", __index = error_methods }
 ---@field step dynamodb.PlanStep?   of a change of a table: the step that failed
 ---@field problems string[]?    of an ImpossibleChange: what cannot be done
 ---@field body table?          the whole decoded answer of the service
+---@field private is_final boolean?    of credentials: asking again does not help, somebody has to do something
 
 --- The code without the ending that some of AWS's names carry and others do not.
 ---@param code string

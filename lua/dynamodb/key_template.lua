@@ -10,10 +10,10 @@ local template_mt = { __name = "dynamodb.KeyTemplate", __index = template_method
 
 ---@class dynamodb.KeyTemplate    called with the fields, it gives the key
 ---@field text string
----@field parts (string|dynamodb.KeyField)[]    literal text and fields, by turns
----@field fields table<string, boolean>
----@field only string?           the name of the field, if there is exactly one
----@field has_hash boolean       does its own text have a "#"?
+---@field private parts (string|dynamodb.KeyField)[]    literal text and fields, by turns
+---@field private fields table<string, boolean>
+---@field private only string?           the name of the field, if there is exactly one
+---@field private has_hash boolean       does its own text have a "#"?
 
 ---@class dynamodb.KeyField
 ---@field name string

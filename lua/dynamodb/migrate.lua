@@ -49,7 +49,7 @@ migrate.delete = mapper.DELETE
 --- | `mark` | an attribute that is set to true by the same write; or `{ name = value }`: none is mapped twice |
 --- | `idempotent` | true: mapping a mapped item again changes nothing; then no mark is needed |
 --- | `guard` | what is checked instead: a list of attributes, or a function (old, new) that gives a condition |
---- | `dry_run` | true: nothing is written; the report's `samples` show what would change (`tostring`) |
+--- | `dry_run` | true: nothing is written; the report's `samples` (dynamodb.Sample) show what would change |
 --- | `sample` | how many items a dry run looks at, from all over the table; 100 |
 --- | `rates` | `{ read = …, write = … }`: money for a million units, for `report.estimate` |
 --- | `require_pitr` | true: only if the table has point-in-time recovery |
@@ -166,8 +166,8 @@ end
 --- Such an export, imported into the target, makes it equal to the source; its revert takes that back.
 ---@param options table           also where, names, values, segments, rcu, consistent, checkpoint, progress, stop,
 ---                               grace, stall
----@return dynamodb.JobReport?    same: are they?; differences: the first 100; counts: equal, different, missing, extra;
----                               path: of the export
+---@return dynamodb.JobReport?    same: are they?; differences: the first 100 (dynamodb.Difference); counts: equal,
+---                               different, missing, extra; path: of the export
 ---@return dynamodb.Error?
 function migrate.diff(options)
   return require("dynamodb.migrate.compare").run(options)

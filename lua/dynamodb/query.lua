@@ -14,23 +14,23 @@ local query_methods = {}
 local query_mt = { __name = "dynamodb.Query", __index = query_methods }
 
 ---@class dynamodb.Query
----@field table dynamodb.Table
----@field index string?
----@field operation "Query"|"Scan"
----@field keys table|string|nil
----@field options table
----@field plan dynamodb.Plan?        from the first use on
----@field stream dynamodb.Stream?
----@field current dynamodb.QueryPage?    the page that is consumed
----@field size integer               of its items; 0 without a page
----@field at integer                 how many of them were consumed
----@field position table             of the last item that was given out, as long as `at` is not 0
----@field returned integer           items given out
----@field middle integer?            the item with which the next page is asked for
----@field ended boolean              nothing more is given out
----@field busy boolean               a request is under way
----@field interrupted boolean?       closed by another task in the middle of one
----@field sums table                 what `meta` tells
+---@field private table dynamodb.Table
+---@field private index string?
+---@field private operation "Query"|"Scan"
+---@field private keys table|string|nil
+---@field private options table
+---@field private plan dynamodb.QueryPlan?        from the first use on
+---@field private stream dynamodb.QueryStream?
+---@field private current dynamodb.QueryPage?    the page that is consumed
+---@field private size integer               of its items; 0 without a page
+---@field private at integer                 how many of them were consumed
+---@field private position table             of the last item that was given out, as long as `at` is not 0
+---@field private returned integer           items given out
+---@field private middle integer?            the item with which the next page is asked for
+---@field private ended boolean              nothing more is given out
+---@field private busy boolean               a request is under way
+---@field private interrupted boolean?       closed by another task in the middle of one
+---@field private sums table                 what `meta` tells
 
 function query_mt:__tostring()
   return ("dynamodb.Query(%s %s%s)"):format(self.operation, self.table.name, self.index and "/" .. self.index or "")

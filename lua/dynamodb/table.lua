@@ -25,9 +25,9 @@ local table_mt = { __name = "dynamodb.Table", __index = table_methods }
 ---@field client dynamodb.Client
 ---@field name string                    name or ARN
 ---@field schema dynamodb.Schema?        declared or described; nil as long as neither was done
----@field retry_ambiguous boolean?
+---@field private retry_ambiguous boolean?
 ---@field version string?                name of the attribute that holds an item's version
----@field stamps dynamodb.Stamps?
+---@field private stamps dynamodb.Stamps?
 
 function table_mt:__tostring()
   return ("dynamodb.Table(%s)"):format(self.name)

@@ -18,14 +18,14 @@ local write_mt = { __name = "dynamodb.Transaction", __index = write_methods }
 local get_mt = { __name = "dynamodb.TransactionGet", __index = get_methods }
 
 ---@class dynamodb.Transaction    what the function given to `db:transact` adds its operations to
----@field client dynamodb.Client
----@field native userdata         core.transaction
----@field limits table            deadline, for what has to be asked on the way
----@field applied fun()[]         to be called when all of it has been applied
----@field open boolean            until the function returns
----@field count integer           of its operations, from then on
----@field err dynamodb.Error?     why it cannot be sent
----@field time string?            of its stamps
+---@field private client dynamodb.Client
+---@field private native userdata         core.transaction
+---@field private limits table            deadline, for what has to be asked on the way
+---@field private applied fun()[]         to be called when all of it has been applied
+---@field private open boolean            until the function returns
+---@field private count integer           of its operations, from then on
+---@field private err dynamodb.Error?     why it cannot be sent
+---@field private time string?            of its stamps
 
 local set_of = write.set_of
 

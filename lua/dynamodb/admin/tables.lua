@@ -136,14 +136,14 @@ end
 local LISTING = { prefix = true, page_size = true, timeout = true, deadline = true }
 
 ---@class dynamodb.TableNames    an iterator: `for name in db:tables() do`; a failure is raised there
----@field client dynamodb.Client
----@field prefix string
----@field page_size integer?
----@field limits table           timeout, deadline
----@field page string[]          what was read and not given yet, from `position` on
----@field position integer
----@field start string?          the last name of the last page
----@field over boolean?
+---@field private client dynamodb.Client
+---@field private prefix string
+---@field private page_size integer?
+---@field private limits table           timeout, deadline
+---@field private page string[]          what was read and not given yet, from `position` on
+---@field private position integer
+---@field private start string?          the last name of the last page
+---@field private over boolean?
 local names_methods = {}
 local names_mt = { __name = "dynamodb.TableNames", __index = names_methods }
 

@@ -1,9 +1,6 @@
 --- Why there are no credentials, as the one kind of error.
 local errors = require "dynamodb.error"
 
----@class dynamodb.Error
----@field is_final boolean?    of credentials: asking again does not help, somebody has to do something
-
 --- No credentials, and why.
 ---@param message string          without a secret in it
 ---@param options table?          is_final, status; secrets: a list of texts that must not show

@@ -15,12 +15,18 @@ local STDOUT = 1
 local log_methods = {}
 local log_mt = { __name = "dynamodb.lambda.Log", __index = log_methods }
 
----@class dynamodb.lambda.Log
----@field json boolean
----@field level integer          what is below it is left out
----@field frames integer?        the descriptor that takes frames, not lines
----@field request_id string?
----@field tenant_id string?
+---@class dynamodb.lambda.Log    `log:info(message, fields)`; a message that is a table, and fields, are JSON
+---@field trace fun(self: dynamodb.lambda.Log, message: any, fields: table?)
+---@field debug fun(self: dynamodb.lambda.Log, message: any, fields: table?)
+---@field info fun(self: dynamodb.lambda.Log, message: any, fields: table?)
+---@field warn fun(self: dynamodb.lambda.Log, message: any, fields: table?)
+---@field error fun(self: dynamodb.lambda.Log, message: any, fields: table?)
+---@field fatal fun(self: dynamodb.lambda.Log, message: any, fields: table?)
+---@field private json boolean
+---@field private level integer          what is below it is left out
+---@field private frames integer?        the descriptor that takes frames, not lines
+---@field private request_id string?
+---@field private tenant_id string?
 
 --- A number as four or eight bytes, the highest first.
 local function big_endian(number, count)
@@ -100,6 +106,7 @@ for name in pairs(LEVELS) do
 end
 
 --- A fault, as Amazon's runtimes write it.
+---@private
 ---@param fault_report table    of `fault.report`
 ---@param text string           the same for a reader
 function log_methods:fault(fault_report, text)
@@ -110,6 +117,7 @@ function log_methods:fault(fault_report, text)
 end
 
 --- The log of one invocation.
+---@private
 ---@param request_id string
 ---@param tenant_id string?
 ---@return dynamodb.lambda.Log

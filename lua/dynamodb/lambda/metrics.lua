@@ -8,14 +8,14 @@ local metrics_mt = { __name = "dynamodb.Metrics", __index = metrics_methods }
 
 ---@class dynamodb.Metrics
 ---@field namespace string
----@field defaults table<string, string>     dimensions that every line has
----@field dimensions table<string, string>   of the next line
----@field properties table<string, any>      what can be searched for in the log, but is no dimension
----@field names string[]                     of the metrics, in the order in which they came
----@field metrics table<string, { unit: string, resolution: integer?, values: number[] }>
----@field write fun(line: string)
----@field clock fun(): number                seconds since 1970
----@field is_cold boolean
+---@field private defaults table<string, string>     dimensions that every line has
+---@field private dimensions table<string, string>   of the next line
+---@field private properties table<string, any>      what can be searched for in the log, but is no dimension
+---@field private names string[]                     of the metrics, in the order in which they came
+---@field private metrics table<string, { unit: string, resolution: integer?, values: number[] }>
+---@field private write fun(line: string)
+---@field private clock fun(): number                seconds since 1970
+---@field private is_cold boolean
 
 -- Source: "Specification: Embedded metric format" in the CloudWatch guide.
 local MOST_METRICS, MOST_VALUES, MOST_DIMENSIONS = 100, 100, 30

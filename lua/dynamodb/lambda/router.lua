@@ -5,10 +5,10 @@ local router_methods = {}
 local router_mt = { __name = "dynamodb.Router", __index = router_methods }
 
 ---@class dynamodb.Router
----@field routes dynamodb.Route[]    the more special ones first
----@field prefix string[]            segments before all paths
----@field make fun(find: function): function
----@field known table<string, boolean>    methods and paths that have a function
+---@field private routes dynamodb.Route[]    the more special ones first
+---@field private prefix string[]            segments before all paths
+---@field private make fun(find: function): function
+---@field private known table<string, boolean>    methods and paths that have a function
 
 ---@class dynamodb.Route
 ---@field method string              "*" for any

@@ -10,9 +10,9 @@ local stream_methods = {}
 local stream_mt = { __name = "dynamodb.lambda.StreamResponse", __index = stream_methods }
 
 ---@class dynamodb.lambda.StreamResponse
----@field begun boolean           is its head sent?
----@field connection table?       once it is
----@field failure dynamodb.Error?    why nothing can be written any more
+---@field private begun boolean           is its head sent?
+---@field private connection table?       once it is
+---@field private failure dynamodb.Error?    why nothing can be written any more
 
 local HTTP = "application/vnd.awslambda.http-integration-response"
 local MODE = "Lambda-Runtime-Function-Response-Mode: streaming\r\n"

@@ -6,7 +6,7 @@ local result = {}
 ---@class dynamodb.JobReport
 ---@field kind string
 ---@field done boolean               all of it
----@field counts table<string, integer>    of this run and those before it
+---@field counts table<string, integer>    of this run and those before it; what did not happen has none
 ---@field seconds number             of this run
 ---@field throttles integer
 ---@field read number                capacity units of this run

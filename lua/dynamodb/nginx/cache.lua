@@ -16,10 +16,10 @@ local cache_mt = { __name = "dynamodb.Cache", __index = cache_methods }
 
 ---@class dynamodb.Cache
 ---@field table dynamodb.Table
----@field entries table
----@field flights table
----@field prefix string?       of its names in the dictionary
----@field has_warned boolean?  of an item that has no room
+---@field private entries table
+---@field private flights table
+---@field private prefix string?       of its names in the dictionary
+---@field private has_warned boolean?  of an item that has no room
 
 function cache_mt:__tostring()
   return ("dynamodb.Cache(%s)"):format(self.table.name)

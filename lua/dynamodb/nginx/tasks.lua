@@ -139,9 +139,9 @@ end
 -- ------------------------------------------------------------------------------------------------------ locks ----
 
 local lock_methods = {}
-local lock_mt = { __name = "dynamodb.Lock", __index = lock_methods }
+local lock_mt = { __name = "dynamodb.nginx.Lock", __index = lock_methods }
 
----@class dynamodb.Lock
+---@class dynamodb.nginx.Lock
 ---@field owner thread?
 ---@field expires number?     nginx ends a request without a word to who it was (an aborted client, ngx.exit in another
 ---                           thread): from then on its lock is free
@@ -182,7 +182,7 @@ function lock_methods:release()
 end
 
 --- A lock that nobody has yet.
----@return dynamodb.Lock
+---@return dynamodb.nginx.Lock
 function tasks.lock()
   return setmetatable({ changed = assert(semaphore.new()), late = setmetatable({}, { __mode = "k" }) }, lock_mt)
 end

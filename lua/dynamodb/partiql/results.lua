@@ -12,19 +12,19 @@ local results_methods = {}
 local results_mt = { __name = "dynamodb.StatementResults", __index = results_methods }
 
 ---@class dynamodb.StatementResults
----@field client dynamodb.Client
----@field text string          the statement
----@field body string          of every page's request, but for its token
----@field options table
----@field limits table?        deadline and retry_ambiguous, from the first request on
----@field token string?        where the next page begins; nil for the first one
----@field page table[]         the items that are given out
----@field at integer           how many of them were
----@field left number          how many items may still be given out
----@field exhausted boolean    there is no further page
----@field begun boolean        was it used?
----@field busy boolean         a request is under way
----@field sums table           what `meta` tells
+---@field private client dynamodb.Client
+---@field private text string          the statement
+---@field private body string          of every page's request, but for its token
+---@field private options table
+---@field private limits table?        deadline and retry_ambiguous, from the first request on
+---@field private token string?        where the next page begins; nil for the first one
+---@field private page table[]         the items that are given out
+---@field private at integer           how many of them were
+---@field private left number          how many items may still be given out
+---@field private exhausted boolean    there is no further page
+---@field private begun boolean        was it used?
+---@field private busy boolean         a request is under way
+---@field private sums table           what `meta` tells
 
 function results_mt:__tostring()
   return ("dynamodb.StatementResults(%s)"):format(self.text)

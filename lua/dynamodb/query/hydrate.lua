@@ -2,7 +2,7 @@
 
 --- Puts the table's items in the place of the index's entries. What the table does not have any more is left out and
 --- counted.
----@param stream dynamodb.Stream
+---@param stream dynamodb.QueryStream
 ---@param page dynamodb.QueryPage
 ---@return dynamodb.QueryPage?
 ---@return dynamodb.Error?

@@ -5,7 +5,7 @@ local pager_methods = {}
 local pager_mt = { __name = "dynamodb.Pager", __index = pager_methods }
 
 ---@class dynamodb.Pager
----@field stream dynamodb.Stream
+---@field stream dynamodb.QueryStream
 ---@field segment integer     from 1
 ---@field at table?           where reading goes on, as far as pages were consumed; nil for the beginning
 ---@field done boolean        consumed to the end
@@ -15,7 +15,7 @@ local pager_mt = { __name = "dynamodb.Pager", __index = pager_methods }
 ---@field ahead table?        what is fetched ahead: task, page, err, ready; neglected: the program was busy with
 ---                           something else for long
 
----@param stream dynamodb.Stream
+---@param stream dynamodb.QueryStream
 ---@param segment integer
 ---@param at table?    where to begin
 ---@return dynamodb.Pager

@@ -9,9 +9,9 @@ local schema = require "dynamodb.schema"
 local usage = require "dynamodb.usage"
 
 local plan_methods = {}
-local plan_mt = { __name = "dynamodb.Plan", __index = plan_methods }
+local plan_mt = { __name = "dynamodb.QueryPlan", __index = plan_methods }
 
----@class dynamodb.Plan
+---@class dynamodb.QueryPlan
 ---@field table dynamodb.Table
 ---@field operation "Query"|"Scan"
 ---@field params table              of each request, without what differs
@@ -43,7 +43,7 @@ end
 
 --- What cursors are bound to: everything that makes a position mean something, and nothing that may differ from page
 --- to page (filters, the sort key's bounds).
----@param plan dynamodb.Plan
+---@param plan dynamodb.QueryPlan
 ---@return string
 local function context_of(plan)
   local parts = {
@@ -73,7 +73,7 @@ local function refuse_key_in_filter(index, used)
 end
 
 --- The members of the request that do not differ between pages.
----@param plan dynamodb.Plan
+---@param plan dynamodb.QueryPlan
 ---@param query dynamodb.Query
 ---@param index dynamodb.IndexSchema
 local function write_params(plan, query, index)
@@ -105,7 +105,7 @@ end
 --- Plans a query or scan. Describes the table if its keys are not known yet.
 ---@param query dynamodb.Query
 ---@param limits table    timeout and deadline, if it has to ask
----@return dynamodb.Plan?
+---@return dynamodb.QueryPlan?
 ---@return dynamodb.Error?
 local function new(query, limits)
   local target, options = query.table, query.options
@@ -154,7 +154,7 @@ end
 
 --- One answer of the service. What positions are made of is decoded exactly, also where the client's option `numbers`
 --- rounds numbers or hides them among strings.
----@param plan dynamodb.Plan
+---@param plan dynamodb.QueryPlan
 ---@param params table
 ---@param limits table
 ---@return table? answer

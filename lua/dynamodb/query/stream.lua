@@ -5,13 +5,13 @@ local pace = require "dynamodb.query.pace"
 local pagers = require "dynamodb.query.pager"
 
 local stream_methods = {}
-local stream_mt = { __name = "dynamodb.Stream", __index = stream_methods }
+local stream_mt = { __name = "dynamodb.QueryStream", __index = stream_methods }
 
 local CONCURRENCY = 16
 local AWAY = 1 -- seconds between two pages after which what was under way may have failed for that alone
 
----@class dynamodb.Stream
----@field plan dynamodb.Plan
+---@class dynamodb.QueryStream
+---@field plan dynamodb.QueryPlan
 ---@field options table
 ---@field runtime dynamodb.Runtime
 ---@field deadline number?
@@ -35,12 +35,12 @@ local function prefetches(plan, options, runtime)
   return not plan.table.client.in_lambda and runtime.prefetch ~= false
 end
 
----@param plan dynamodb.Plan
+---@param plan dynamodb.QueryPlan
 ---@param options table
 ---@param states (table|boolean)[]?    of a cursor: for each segment where it goes on, false if it was not begun, true
 ---                                    if it is done
 ---@param deadline number?
----@return dynamodb.Stream
+---@return dynamodb.QueryStream
 local function new(plan, options, states, deadline)
   local runtime = plan.table.client:runtime()
   local first, last = plan.segment or 1, plan.segment or plan.segments

@@ -224,7 +224,7 @@ function runtime_methods.cancel(_, task) tasks.cancel(task) end
 function runtime_methods.apart(_, f) return errand.begin(f) end
 
 --- A lock between all tasks of the worker.
----@return dynamodb.Lock
+---@return dynamodb.nginx.Lock
 function runtime_methods.lock() return tasks.lock() end
 
 --- Seconds on a clock that only goes forward.

@@ -10,7 +10,7 @@ local context_mt = { __name = "dynamodb.StreamContext", __index = context_method
 ---@field stream string              ARN
 ---@field shard_id string
 ---@field sequence_number string?    of the record that is given up, for on_failure
----@field worker dynamodb.ShardWorker
+---@field private worker dynamodb.ShardWorker
 
 local TURN = 0.05 -- seconds of records until other shards, and the renewing of leases, have a turn
 

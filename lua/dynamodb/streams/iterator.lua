@@ -8,13 +8,13 @@ local records_methods = {}
 local records_mt = { __name = "dynamodb.StreamRecords", __index = records_methods }
 
 ---@class dynamodb.StreamRecords    an iterator: `for record in stream:records() do`; a failure is raised there
----@field client dynamodb.Client
----@field source dynamodb.Stream
----@field options table
----@field readers table[]           { reader =, lease =, due =, gap = }: the shards that are read, in turn
----@field batch dynamodb.StreamBatch?    what was read and not given out yet, from `at` on
----@field at integer
----@field closed boolean?
+---@field private client dynamodb.Client
+---@field private source dynamodb.Stream
+---@field private options table
+---@field private readers table[]    { reader =, lease =, due =, gap = }: the shards that are read, in turn
+---@field private batch dynamodb.StreamBatch?    what was read and not given out yet, from `at` on
+---@field private at integer
+---@field private closed boolean?
 
 local SLICE = 0.2 -- seconds of a wait after which it is looked whether there is still something to wait for
 

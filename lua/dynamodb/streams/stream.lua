@@ -158,8 +158,9 @@ end
 --- through nginx lets leases be renewed meanwhile; what a record needs beside that must not take three quarters of a
 --- lease.
 ---
---- The handler's ctx has `stream` and `shard_id`, and `ctx:transact(record, function(tx) … end)`, which writes what a
---- record brings about and the checkpoint in one transaction. Numbers are decoded as `connect` says.
+--- The handler's ctx is a dynamodb.StreamContext: it has `stream` and `shard_id`, and `ctx:transact(record,
+--- function(tx) … end)`, which writes what a record brings about and the checkpoint in one transaction. Numbers are
+--- decoded as `connect` says.
 ---@param handler function     of `dynamodb.streams.handler`; any other gets a list of records, which come again, all of
 ---                            them, if it raises or returns `nil, err`
 ---@param options table?
