@@ -38,7 +38,9 @@ local function response(batch, first, err)
   return { batchItemFailures = failures, state = batch.state }
 end
 
---- Ends a tumbling window.
+--- Ends a tumbling window, or the part of one that AWS has ended early: its next invocation has a fresh state. Source:
+--- "Implementing stateful DynamoDB stream processing in Lambda" in Lambda's guide; TimeWindowProperties of AWS's events
+--- for Go.
 ---@param handlers table
 ---@param batch dynamodb.StreamBatch
 ---@param ctx any
@@ -91,10 +93,12 @@ end
 --- | `insert`, `modify`, `remove` | of these kinds |
 --- | `expire` | of items that the time to live has deleted; without it they are for `remove` |
 --- | `any` | of all that have no function of their own |
---- | `window` | `f(state, window, ctx)` at the end of a tumbling window |
+--- | `window` | `f(state, window, ctx)` at the end of a tumbling window (`start`, `end`, `early`: see below) |
 ---
 --- What no function is for is passed over. In a tumbling window `state` is a table that goes from one batch to the next
---- one: the functions change it, and what a failed record did to it is undone.
+--- one: the functions change it, and what a failed record did to it is undone. AWS ends a window early when its state
+--- has become too large (1 MB), and goes on in the same window with an empty one: `window` is called for that part, too,
+--- with `window.early`, as the part's state would be lost.
 ---
 --- | option | meaning |
 --- | --- | --- |

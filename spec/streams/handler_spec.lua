@@ -299,7 +299,17 @@ describe("streams.handler", function()
       assert.is_nil(ended)
       handler(event({ count = 5 }, true))
       assert.equal(5, ended[1].count)
-      assert.equal("2026-11-27T00:00:00Z", ended[2].start)
+      assert.same({ start = "2026-11-27T00:00:00Z", ["end"] = "2026-11-27T00:05:00Z", early = false }, ended[2])
+    end)
+
+    it("does not lose the state of a window that is ended early", function()
+      local ended
+      local handler = streams.handler { insert = count, window = function(state, window) ended = { state, window } end }
+      local made = event({ count = 5 }, false, "a")
+      made.isWindowTerminatedEarly = true
+      handler(made)
+      assert.equal(6, ended[1].count)
+      assert.is_true(ended[2].early)
     end)
 
     it("fails when that function does", function()

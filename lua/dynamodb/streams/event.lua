@@ -11,9 +11,9 @@ local event = {}
 ---@field [integer] dynamodb.Record|false    false for one that cannot be read
 ---@field problems table<integer, dynamodb.Error>    why not, by its place
 ---@field numbers table<integer, string>     sequence numbers, by place, as far as they are told
----@field window table?                      of a tumbling window: start, end
+---@field window table?                      of a tumbling window: start, end, early
 ---@field state table?                       what the window's earlier batches have left
----@field is_final boolean?                  is it the window's last invocation?
+---@field is_final boolean?                  is it the last invocation that has this state?
 ---@field next_iterator string?              of GetRecords
 ---@field failed boolean?                    has a record failed? Then none behind it may count as the last one done
 ---@field err any                            why records have to come again
@@ -87,8 +87,10 @@ function event.read(source, options, values)
     batch[i], batch.problems[i], batch.numbers[i] = made or false, err, number_of(raw)
   end
   if type(decoded.window) == "table" then
-    batch.window, batch.state = decoded.window, type(decoded.state) == "table" and decoded.state or {}
-    batch.is_final = decoded.isFinalInvokeForWindow == true
+    local window, is_early = decoded.window, decoded.isWindowTerminatedEarly == true
+    batch.window = { start = window.start, ["end"] = window["end"], early = is_early }
+    batch.state = type(decoded.state) == "table" and decoded.state or {}
+    batch.is_final = is_early or decoded.isFinalInvokeForWindow == true
   end
   if type(decoded.NextShardIterator) == "string" then batch.next_iterator = decoded.NextShardIterator end
   return batch
