@@ -133,6 +133,22 @@ describe("idempotency.wrap", function()
     assert.is_true(err:is "AccessDenied")
   end)
 
+  it("does the work once, too, when its result is too large to be kept", function()
+    local too_large = { status = 400, body = '{"__type":"x#ValidationException","message":"Item size"}' }
+    local text, worked, item = capture("stderr", function()
+      local handler, runtime, worked = new { ok(), too_large, ok() }
+      assert.same({ charged = "o1" }, handler({ order = "o1" }, ctx))
+      return worked, sent(runtime, 3)
+    end)
+    assert.equal(1, worked.count)
+    assert.matches("cannot be kept", text, 1, true)
+    assert.is_nil(core.json_encode(item):find("charged", 1, true))
+    local handler, _, again = new { taken_by { id = "x", status = "COMPLETED", kept = false } }
+    local fine, err = pcall(handler, { order = "o1" }, ctx)
+    assert.same({ false, 0 }, { fine, again.count })
+    assert.is_true(err:is "IdempotencyResultMissing")
+  end)
+
   it("does not work without having the key", function()
     local handler, _, worked = new { { status = 400, body = '{"__type":"x#AccessDeniedException"}' } }
     assert.is_false((pcall(handler, { order = "o1" }, ctx)))
@@ -176,6 +192,12 @@ describe("idempotency.wrap", function()
     assert.equal(0, #runtime.requests)
     handler = new({}, { missing = "run" }, function() return nil, "no card" end)
     assert.equal("no card", select(2, handler({}, ctx)))
+  end)
+
+  it("refuses a key that is no JSON", function()
+    for _, number in ipairs { 0 / 0, 1 / 0, -1 / 0 } do
+      assert.matches("NaN and infinities", message_of(new {}, { order = number }, ctx))
+    end
   end)
 
   it("remembers results in memory, so many of them, and not beyond their time", function()
@@ -249,12 +271,14 @@ describe("idempotency.wrap", function()
 
   describe("of a request of HTTP", function()
     local http = require "dynamodb.lambda.http"
-    local function run(answers, headers, f)
+    local function run(answers, headers, more)
       local db, runtime = fake_client.new(answers)
-      local handler = idempotency.wrap(http.handler(f or function() return http.json(201, { id = 1 }) end), {
+      local options = {
         table = db:table("idempotency", { partition = "id" }), name = "orders",
         key = function(_, request) return request.headers["idempotency-key"] end,
-      })
+      }
+      for name, value in pairs(more or {}) do options[name] = value end
+      local handler = idempotency.wrap(http.handler(function() return http.json(201, { id = 1 }) end), options)
       return handler(http_events.new("http", { method = "POST", headers = headers }), ctx), runtime
     end
     local with_key = { { "Idempotency-Key", "k1" } }
@@ -280,6 +304,26 @@ describe("idempotency.wrap", function()
       local text, answer = capture("stderr", run, { throttled }, with_key)
       assert.equal(503, answer.statusCode)
       assert.matches("ProvisionedThroughputExceeded", text, 1, true)
+    end)
+
+    it("answers 500, and not that the request was bad, when the table refuses what it is sent", function()
+      local text, answer = capture("stderr", run, { { status = 400, body = '{"__type":"x#ValidationException"}' } },
+        with_key)
+      assert.equal(500, answer.statusCode)
+      assert.matches("ValidationException", text, 1, true)
+    end)
+
+    it("answers as the program's functions for key and payload say", function()
+      local function refuse() return http.input(error, "no key can be made of it") end
+      assert.equal(400, run({}, with_key, { key = refuse }).statusCode)
+      assert.equal(400, run({}, with_key, { validate = refuse }).statusCode)
+      assert.matches("a mistake", message_of(run, {}, with_key, { key = function() error "a mistake" end }))
+    end)
+
+    it("answers 400 to a body that is not the base64 that it says", function()
+      local event = http_events.new("http", { method = "POST" })
+      event.body, event.isBase64Encoded = "%", true
+      assert.equal(400, new({}, { key = function(_, request) return request.body end })(event, ctx).statusCode)
     end)
   end)
 

@@ -19,6 +19,7 @@ local BY_CODE = {
   InvalidCursor = { status = 400, message = "The cursor is not valid" },
   IdempotencyInProgress = { status = 409, message = "The same request is under way", retry_after = 1 },
   IdempotencyMismatch = { status = 422, message = "The idempotency key was used for another request" },
+  IdempotencyResultMissing = { status = 409, message = "The request was carried out, but its response was not kept" },
   IdempotencyKeyMissing = { status = 400, message = "The request has no idempotency key" },
 }
 

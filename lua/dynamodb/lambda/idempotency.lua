@@ -19,6 +19,11 @@ local OPTIONS = {
   cache = true, keep = true,
 }
 
+-- What a client is told by: its own doing. A table that refuses or is not there is none of it.
+local TOLD = {
+  IdempotencyInProgress = true, IdempotencyMismatch = true, IdempotencyKeyMissing = true, IdempotencyResultMissing = true,
+}
+
 local LONGEST = 900 -- seconds that an invocation may take. Source: "Lambda quotas" in Lambda's guide
 
 ---@class dynamodb.Idempotency    the settings of one handler
@@ -125,6 +130,9 @@ local function result_of(self, item, checksum)
   if checksum and item.validation ~= checksum then
     return nil, new_error("IdempotencyMismatch", "the key was used with another payload", false)
   end
+  if item.kept == false then
+    return nil, new_error("IdempotencyResultMissing", "the work was done, but its result could not be kept", false)
+  end
   local data = item.data
   if self.layout ~= "typescript" and type(data) == "string" then
     local decoded, message = core.json_decode(data)
@@ -135,22 +143,31 @@ local function result_of(self, item, checksum)
   return true, data
 end
 
---- Keeps the result.
+--- Keeps the result. Where it is too large for an item, that the work was done is kept all the same.
 ---@param self dynamodb.Idempotency
 ---@param key table
 ---@param item table    as it was taken
 ---@param result any
 ---@param ctx any
 ---@return dynamodb.Error?
+---@return table? kept
 local function complete(self, key, item, result, ctx)
   if result == nil then result = core.null end
-  local data = self.layout == "typescript" and result or core.json_encode(result)
-  local expiration = math.floor(wall_clock(self) + self.ttl)
-  local ok, err = self.table:update(key,
-    { set = { status = "COMPLETED", expiration = expiration, data = data } }, { where = { owner = item.owner } })
+  local kept = {
+    status = "COMPLETED", expiration = math.floor(wall_clock(self) + self.ttl),
+    data = self.layout == "typescript" and result or core.json_encode(result),
+  }
+  local options = { where = { owner = item.owner } }
+  local ok, err = self.table:update(key, { set = kept }, options)
+  if not ok and err:is "Validation" then
+    complain(ctx, "idempotency", "the result cannot be kept: " .. tostring(err))
+    kept.data, kept.kept = nil, false
+    ok, err = self.table:update(key, { set = kept }, options)
+  end
   if not ok and not err:is "ConditionalCheckFailed" then return err end
   if not ok then complain(ctx, "idempotency", "the work took longer than its key was locked and may be done twice") end
-  return nil, { status = "COMPLETED", expiration = expiration, data = data, validation = item.validation }
+  kept.validation = item.validation
+  return nil, kept
 end
 
 --- Gives the key back after a failure.
@@ -177,14 +194,32 @@ local function is_missing(value)
   return true
 end
 
+--- What one of the program's functions says of an event. A failure that the client may be told, as `http.input` raises
+--- it, is no error of the function's.
+---@param f fun(event: any, request: dynamodb.HttpRequest?): any
+---@param event any
+---@param request dynamodb.HttpRequest?
+---@param ctx any
+---@return any value
+---@return dynamodb.Error?
+local function ask(f, event, request, ctx)
+  local ok, value = xpcall(f, fault.keeper(ctx), event, request)
+  if ok then return value end
+  if errors.is_error(value) and value.expose then return nil, value end
+  error(value, 0)
+end
+
 --- The hash of what must be the same; nil where nothing must be. A payload that is not there is one of its own.
 ---@param self dynamodb.Idempotency
 ---@param event any
 ---@param request dynamodb.HttpRequest?
+---@param ctx any
 ---@return string?
-local function checksum_of(self, event, request)
+---@return dynamodb.Error?
+local function checksum_of(self, event, request, ctx)
   if not self.validate then return nil end
-  local payload = self.validate(event, request)
+  local payload, err = ask(self.validate, event, request, ctx)
+  if err then return nil, err end
   if payload == nil then payload = core.null end
   return canonical.hash(payload, self.layout)
 end
@@ -198,16 +233,20 @@ end
 ---@return any result    of the handler, now or earlier; or the failure
 ---@return any err       with a nil of the handler's: it has failed as the library does
 local function call(self, handler, event, ctx, request)
-  local value = self.key(event, request)
+  local value, err = ask(self.key, event, request, ctx)
+  if err then return nil, err end
   if is_missing(value) then
     if self.missing == "run" then return true, handler(event, ctx) end
     return nil, new_error("IdempotencyKeyMissing", "the event has nothing for an idempotency key", false)
   end
-  local keys, err = self.table:keys {}
+  local keys
+  keys, err = self.table:keys {}
   if not keys then return nil, err end
   local function_name = type(ctx) == "table" and ctx.function_name or os.getenv "AWS_LAMBDA_FUNCTION_NAME" or "function"
   local id = ("%s.%s#%s"):format(function_name, self.name, canonical.hash(value, self.layout))
-  local checksum = checksum_of(self, event, request)
+  local checksum
+  checksum, err = checksum_of(self, event, request, ctx)
+  if err then return nil, err end
   local known = recall(self, id, wall_clock(self))
   if known then return result_of(self, known, checksum) end
   local key, item = key_of(self, keys, id, function_name), key_of(self, keys, id, function_name)
@@ -266,7 +305,8 @@ end
 --- A handler that does its work once for each key. A repetition gets the kept result; one that comes while the work is
 --- under way fails with the code IdempotencyInProgress. When the handler raises, or returns `nil, err`, nothing is kept
 --- and the next event tries again. For a request of HTTP such failures are responses (409, 422, 400), else they are
---- raised.
+--- raised. A result that is too large for an item (400 KB) is not kept, but that the work was done is: a repetition fails
+--- with the code IdempotencyResultMissing (409).
 ---
 --- | option | meaning |
 --- | --- | --- |
@@ -295,12 +335,19 @@ function idempotency.wrap(handler, options)
     cache = options.cache and { size = options.cache, items = {}, order = {} },
   }
   return function(event, ctx)
-    local request = requests.new(event)
-    local ok, result, problem = call(self, handler, event, ctx, request)
+    local request, unreadable = requests.new(event)
+    local is_http = request or unreadable.expose
+    local ok, result, problem
+    if request or not is_http then
+      ok, result, problem = call(self, handler, event, ctx, request)
+    else
+      result = unreadable
+    end
     if ok then return result, problem end
-    if not request then error(result, 0) end
-    local id = type(ctx) == "table" and ctx.request_id or request.request_id
-    local response, is_ours = failure.response(result, id)
+    if not is_http then error(result, 0) end
+    local id = type(ctx) == "table" and ctx.request_id or request and request.request_id
+    local is_told = result.expose or result.retryable or TOLD[result.code]
+    local response, is_ours = failure.response(is_told and result or nil, id)
     if is_ours then complain(ctx, "idempotency", result) end
     return responses.render(response, events.source(event), event)
   end
