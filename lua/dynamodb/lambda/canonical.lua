@@ -45,7 +45,7 @@ local function digits_of(value)
   end
   for precision = 15, 17 do
     local text = ("%." .. precision .. "g"):format(value)
-    if tonumber(text) == value and text:find "^[%d-]" then return text end
+    if tonumber(text) == value and text:find "%d$" then return text end
   end
   return core.json_encode(value) -- raises: it is no number of JSON's
 end

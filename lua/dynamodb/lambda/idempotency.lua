@@ -21,7 +21,8 @@ local OPTIONS = {
 
 -- What a client is told by: its own doing. A table that refuses or is not there is none of it.
 local TOLD = {
-  IdempotencyInProgress = true, IdempotencyMismatch = true, IdempotencyKeyMissing = true, IdempotencyResultMissing = true,
+  IdempotencyInProgress = true, IdempotencyKeyMissing = true, IdempotencyMismatch = true,
+  IdempotencyResultMissing = true,
 }
 
 local LONGEST = 900 -- seconds that an invocation may take. Source: "Lambda quotas" in Lambda's guide
@@ -305,8 +306,8 @@ end
 --- A handler that does its work once for each key. A repetition gets the kept result; one that comes while the work is
 --- under way fails with the code IdempotencyInProgress. When the handler raises, or returns `nil, err`, nothing is kept
 --- and the next event tries again. For a request of HTTP such failures are responses (409, 422, 400), else they are
---- raised. A result that is too large for an item (400 KB) is not kept, but that the work was done is: a repetition fails
---- with the code IdempotencyResultMissing (409).
+--- raised. A result that is too large for an item (400 KB) is not kept, but that the work was done is: a repetition
+--- fails with the code IdempotencyResultMissing (409).
 ---
 --- | option | meaning |
 --- | --- | --- |
