@@ -106,11 +106,13 @@ static int system_wait (lua_State *L) {
   return 0;
 }
 
-/* system.terminate(pid): asks a child to end, and waits until it has */
+/* system.terminate(pid, …): asks children to end, and waits until all of them have */
 static int system_terminate (lua_State *L) {
-  pid_t pid = (pid_t)luaL_checkinteger(L, 1);
-  if (kill(pid, SIGTERM) == 0)
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+  int count = lua_gettop(L);
+  for (int i = 1; i <= count; i++)
+    kill((pid_t)luaL_checkinteger(L, i), SIGTERM);
+  for (int i = 1; i <= count; i++)
+    while (waitpid((pid_t)lua_tointeger(L, i), NULL, 0) < 0 && errno == EINTR)
       ;
   return 0;
 }

@@ -109,9 +109,9 @@ function system.fork() end
 ---@return integer? code    128 and the signal's number after a signal
 function system.wait() end
 
---- Asks a child process to end, and waits until it has.
----@param pid integer
-function system.terminate(pid) end
+--- Asks child processes to end, all at the same time, and waits until they have.
+---@param ... integer    their pids
+function system.terminate(...) end
 
 ---@class dynamodb.AppendFile
 --- A file that only grows, and that no other process can open in this way until it is closed.

@@ -297,6 +297,49 @@ describe("The Lambda runtime and its Runtime API:", function()
       assert.equal("2", f:posts(2)[2].body)
     end)
 
+    it("are all told of SIGTERM, whatever some of them have to finish", function()
+      local directory = process.temporary_directory()
+      local slow = { { "read" }, { "send", event "1" }, { "read" }, { "send", ACCEPTED }, { "read" }, { "stall" } }
+      run {
+        EXTENSION, slow, slow, { { "read" }, { "stall" } },
+        env = { AWS_LAMBDA_MAX_CONCURRENCY = "3", DIRECTORY = directory },
+        handler = [[
+          local path = os.getenv "DIRECTORY" .. "/told"
+          local function handler()
+            for _ = 1, 100 do
+              if io.open(path) then return "told" end
+              os.execute "sleep 0.05"
+            end
+            return "too late"
+          end
+          return { handler = handler, lambda = { shutdown = function() io.open(path, "w"):close() end } }]],
+      }
+      assert.equal(3, #f:posts(4, "GET") - 1) -- the extension's wait, and one of each process
+      f.child:kill(SIGTERM)
+      local posts = f:posts(3)
+      assert.same({ '"told"', '"told"' }, { posts[2].body, posts[3].body })
+      assert.equal(0, f:exit_code())
+    end)
+
+    it("are not started over and over where none of them lives for long", function()
+      local directory = process.temporary_directory()
+      run {
+        EXTENSION,
+        env = { AWS_LAMBDA_MAX_CONCURRENCY = "3", DIRECTORY = directory },
+        handler = [[
+          local file = io.open(os.getenv "DIRECTORY" .. "/starts", "a")
+          file:write "."
+          file:close()
+          os.exit(3)]],
+      }
+      local function starts() return #process.read(directory .. "/starts") end
+      assert.truthy(process.await(5, function() return starts() >= 3 end))
+      process.sleep(0.5)
+      f.child:kill(SIGTERM)
+      assert.equal(0, f:exit_code())
+      assert.is_true(starts() <= 20, ("they were started %d times"):format(starts()))
+    end)
+
     it("end together when the handler cannot be loaded", function()
       run { EXTENSION, { { "read" }, { "send", ACCEPTED }, { "close" } }, handler = "error 'broken'", env = TWO }
       assert.equal(70, f:exit_code())

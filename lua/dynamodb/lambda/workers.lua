@@ -9,6 +9,13 @@ local workers = {
   CANNOT_BEGIN = 70, -- exit code of a process whose function cannot be loaded: nor could another one load it
 }
 
+--- Waits, whatever other children end meanwhile, but not beyond SIGTERM.
+---@param seconds number
+local function pause(seconds)
+  local over = system.now() + seconds
+  while system.now() < over and not system.stopped() do system.sleep(over - system.now()) end
+end
+
 --- Runs `work` in so many processes and replaces those that end, until SIGTERM. Returns the exit code of this one.
 ---@param count integer
 ---@param work fun()    does not return
@@ -28,7 +35,7 @@ function workers.run(count, work)
     local pid, status = system.wait()
     for i = 1, count do
       if started[i].pid == pid then
-        if system.now() - started[i].at < SHORTEST then system.sleep(SHORTEST) end
+        if system.now() - started[i].at < SHORTEST then pause(SHORTEST) end
         started[i] = false
       end
     end
@@ -37,9 +44,9 @@ function workers.run(count, work)
       break
     end
   end
-  for i = 1, count do
-    if started[i] then system.terminate(started[i].pid) end
-  end
+  local pids = {}
+  for i = 1, count do pids[#pids + 1] = started[i] and started[i].pid or nil end
+  system.terminate((table.unpack or unpack)(pids))
   return code
 end
 
