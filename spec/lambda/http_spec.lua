@@ -98,6 +98,21 @@ describe("a request", function()
     assert.equal("%41", http.request(event).params.id)
   end)
 
+  it("is a 400 when its URL is not UTF-8, which neither a table nor JSON could have", function()
+    local function status(change)
+      local event = http_events.new("url", { query = { { "q", "1" } } })
+      change(event)
+      return http.handler(function(r) return { segments = r.segments, query = r.query } end)(event).statusCode
+    end
+    assert.equal(400, status(function(event) event.rawPath = "/users/%FF" end))
+    assert.equal(400, status(function(event) event.rawQueryString = "q=1&q=%e4" end))
+    assert.equal(400, status(function(event) event.rawQueryString = "%ed%a0%80" end))
+    assert.equal(400, status(function(event) event.pathParameters = { id = "%C3" } end))
+    assert.equal(200, status(function(event)
+      event.rawPath, event.rawQueryString, event.pathParameters = "/%C3%A4", "q=%F0%9F%98%80", { id = "%C3%A4" }
+    end))
+  end)
+
   it("has its path without an HTTP API's stage, and only without that", function()
     assert.equal("/users", http.request(http_events.new("http", { path = "/users" })).path)
     local event = http_events.new("http", {})

@@ -154,7 +154,7 @@ end
 --- The request of an event, for functions that do without `http.handler`.
 ---@param event table
 ---@return dynamodb.HttpRequest?
----@return dynamodb.Error?    code InvalidEvent, or status 400 for a body that cannot be read
+---@return dynamodb.Error?    code InvalidEvent, or status 400: the body cannot be read, or the URL is not UTF-8
 function http.request(event)
   return requests.new(event)
 end

@@ -152,6 +152,28 @@ local function split(path, convert)
   return segments
 end
 
+--- Neither DynamoDB nor JSON has other text; percent-encoded, any bytes may come.
+---@param text string
+---@return boolean
+local function is_utf8(text)
+  return not text:find "[\128-\255]" or (pcall(core.json_encode, text))
+end
+
+---@param self dynamodb.HttpRequest
+---@return boolean
+local function has_text_only(self)
+  for _, segment in ipairs(self.segments) do
+    if not is_utf8(segment) then return false end
+  end
+  for _, param in pairs(self.params) do
+    if not is_utf8(param) then return false end
+  end
+  for name, values in pairs(self.queries) do
+    if not is_utf8(name .. table.concat(values)) then return false end
+  end
+  return true
+end
+
 local ANY = { table = true, string = true, number = true, boolean = true, userdata = true }
 
 local request = { failure = failure }
@@ -159,7 +181,8 @@ local request = { failure = failure }
 --- The request of an event.
 ---@param event any    decoded
 ---@return dynamodb.HttpRequest?
----@return dynamodb.Error?    code InvalidEvent: it is of no HTTP source; status 400: its body is not the base64 it says
+---@return dynamodb.Error?    code InvalidEvent: it is of no HTTP source; status 400: its body is not the base64 that it
+---                           says, or its URL is not UTF-8
 function request.new(event)
   local source = events.source(event)
   if source ~= "rest" and source ~= "http" and source ~= "url" and source ~= "alb" then
@@ -198,6 +221,7 @@ function request.new(event)
   for name, value in pairs(table_of(event.pathParameters)) do
     if text_of(value) then self.params[name] = of_path(value) end
   end
+  if not has_text_only(self) then return nil, failure(400, "The URL is not UTF-8") end
   if self.body and event.isBase64Encoded == true then
     self.body = core.unbase64(self.body)
     if not self.body then return nil, failure(400, "The body cannot be read") end
