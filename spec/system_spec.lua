@@ -1,9 +1,36 @@
--- Files that are there after a crash, and Ctrl-C.
+-- The environment, files that are there after a crash, and Ctrl-C.
 local lfs = require "lfs"
 local process = require "spec.support.process"
 local system = require "dynamodb.system"
 
 local SIGINT, SIGTERM = 2, 15
+
+describe("system.setenv", function()
+  local NAME = "_DYNAMODB_SPEC_VARIABLE"
+
+  after_each(function() system.setenv(NAME) end)
+
+  it("sets a variable, whatever it was, and removes it", function()
+    for _, value in ipairs { "a", ("long "):rep(100), "", "b" } do
+      system.setenv(NAME, value)
+      assert.equal(value, os.getenv(NAME))
+    end
+    system.setenv(NAME)
+    assert.is_nil(os.getenv(NAME))
+    assert.has_error(function() system.setenv("A=B", "1") end)
+  end)
+
+  it("keeps no value that a variable had", function()
+    local function resident() return tonumber(process.read("/proc/self/status"):match "VmRSS:%s+(%d+)" or 0) end
+    system.setenv(NAME, "0")
+    local before = resident()
+    for i = 1, 100000 do
+      system.setenv(NAME, ("a value of its own, of some length: %d"):format(i))
+      if i % 1000 == 0 then collectgarbage() end
+    end
+    assert.is_true(resident() - before < 4096, ("it grew by %d KB"):format(resident() - before))
+  end)
+end)
 
 describe("system.append", function()
   local path

@@ -3,6 +3,7 @@
 */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined(__linux__)
@@ -15,10 +16,45 @@
 #include "bind.h"
 #include "signals.h"
 
+/*
+** The environment belongs to the process, and so do the texts that it points to. setenv() of glibc keeps every value that
+** a variable ever had, and a function's trace is another one with each event; here a variable has one text, written anew.
+*/
+enum { VARIABLES = 16 };
+
+static struct {
+  char *text; /* "name=value" */
+  size_t size;
+} variables[VARIABLES];
+
+/* The place of a variable, or one that is free; VARIABLES if there is none. */
+static int place_of (const char *name, size_t len) {
+  int i = 0;
+  while (i < VARIABLES && variables[i].text && (strncmp(variables[i].text, name, len) || variables[i].text[len] != '='))
+    i++;
+  return i;
+}
+
+/* Sets a variable that the environment does not have: nothing points to the text that is written. */
+static int set (const char *name, const char *value) {
+  size_t len = strlen(name), size = len + strlen(value) + 2;
+  int i = place_of(name, len);
+  if (i == VARIABLES) return 0;
+  if (variables[i].size < size) {
+    char *text = realloc(variables[i].text, size);
+    if (!text) return 0;
+    variables[i].text = text;
+    variables[i].size = size;
+  }
+  snprintf(variables[i].text, size, "%s=%s", name, value);
+  return putenv(variables[i].text) == 0;
+}
+
 /* system.setenv(name, value?) */
 static int system_setenv (lua_State *L) {
   const char *name = luaL_checkstring(L, 1), *value = luaL_optstring(L, 2, NULL);
-  if ((value ? setenv(name, value, 1) : unsetenv(name)) != 0) return luaL_error(L, "setenv: %s", strerror(errno));
+  if (unsetenv(name) != 0) return luaL_error(L, "setenv: %s", strerror(errno));
+  if (value && !set(name, value)) return luaL_error(L, "setenv: there is no room for %s", name);
   return 0;
 }
 
