@@ -1,6 +1,7 @@
 -- The same functions under what others have made to run Lambda functions, and in every Lua.
 local core = require "dynamodb.core"
 local lambda_peers = require "spec.support.lambda_peers"
+local process = require "spec.support.process"
 local runtime_api = require "spec.support.runtime_api"
 
 local APP = [[
@@ -107,6 +108,59 @@ describe("A function under the Runtime Interface Emulator", function()
       assert.equal(name, call({}).errorType)
     end)
   end
+end)
+
+describe("Several invocations at a time under the Runtime Interface Emulator", function()
+  if not lambda_peers.rie.can_be_alone() then
+    pending "it is not here, or unshare -m is not allowed"
+    return
+  end
+
+  it("have a process and a context each", function()
+    -- Each invocation waits until all three of its round are there.
+    local directory = package_of { ["task/app.lua"] = [[
+      local function has(round, n) return io.open(("/var/here/%d-%d"):format(round, n)) ~= nil end
+      return { handler = function(event, ctx)
+        io.open(("/var/here/%d-%d"):format(event.round, event.n), "w"):close()
+        local all
+        for _ = 1, 40 do
+          all = has(event.round, 1) and has(event.round, 2) and has(event.round, 3)
+          if all then break end
+          os.execute "sleep 0.05"
+        end
+        ctx.log:info("here", event)
+        if event.n == 2 then error { type = "Failed", message = "two" } end
+        return { n = event.n, all = all, id = ctx.request_id, trace = os.getenv "_X_AMZN_TRACE_ID" }
+      end }]] }
+    -- The emulator gives the function another user.
+    assert(os.execute(("cd %s && mv bootstrap task/ && mkdir -m 777 here && chmod 755 ."):format(directory)))
+    local peer = lambda_peers.rie.start {
+      directory = "/var/task", root = directory, handler = "app.handler", command = { "/var/task/bootstrap" },
+      env = { AWS_LAMBDA_MAX_CONCURRENCY = "3", AWS_LAMBDA_LOG_FORMAT = "JSON" },
+    }
+    finally(function() peer:stop() end)
+    local round, answers = 0, nil
+    assert.is_truthy(process.await(30, function() -- until all three processes wait for events
+      round = round + 1
+      local events = {}
+      for n = 1, 3 do events[n] = ('{"n":%d,"round":%d}'):format(n, round) end
+      answers = peer:invoke_all(events)
+      return not table.concat(answers):find("Runtime.Unavailable", 1, true)
+    end), peer:output())
+    for i, text in ipairs(answers) do answers[i] = core.json_decode(text) end
+    assert.same({ 1, true, "Root=1" }, { answers[1].n, answers[1].all, answers[1].trace })
+    assert.same({ "Failed", "two" }, { answers[2].errorType, answers[2].errorMessage })
+    assert.same({ 3, true, "Root=3" }, { answers[3].n, answers[3].all, answers[3].trace })
+    local ids = { answers[1].id, answers[2].requestId, answers[3].id }
+    for line in peer:output():gmatch '{"[^\n]*"here"[^\n]*' do
+      local logged = core.json_decode(line)
+      if logged.round == round then
+        assert.equal(ids[logged.n], logged.requestId)
+        ids[logged.n] = nil
+      end
+    end
+    assert.is_nil(next(ids))
+  end)
 end)
 
 describe("A function under @vercel/fun", function()

@@ -27,19 +27,24 @@ local function free_ports(count)
   return ports
 end
 
---- One HTTP request on a connection of its own.
----@return integer? status, string? body, string? head
-local function post(port, body, headers)
+--- Sends one HTTP request on a connection of its own.
+local function send(port, body, headers)
   local connection = assert(socket.connect("127.0.0.1", port))
   connection:settimeout(20)
   connection:send(("POST /2015-03-31/functions/function/invocations HTTP/1.1\r\nHost: localhost\r\n"
     .. "Connection: close\r\n%sContent-Length: %d\r\n\r\n%s"):format(headers or "", #body, body))
+  return connection
+end
+
+--- Reads what is answered.
+---@return string? body, integer? status, string? head
+local function receive(connection)
   local text = assert(connection:receive "*a")
   connection:close()
   local reader = core.http(2 ^ 26)
   local status, head, answer = reader:feed(text)
   if not status then status, head, answer = reader:finish() end
-  return status, answer, head
+  return answer, status, head
 end
 
 local methods = {}
@@ -48,14 +53,27 @@ local mt = { __index = methods }
 --- Is it here?
 function peers.rie.available() return exists(RIE) end
 
+--- Can a process have a file system of its own? Where there are several invocations at a time, the emulator finds the
+--- function in /var/task only.
+function peers.rie.can_be_alone()
+  local result = os.execute "unshare -m mount --bind /var /var 2> /dev/null"
+  return exists(RIE) and (result == true or result == 0)
+end
+
 --- Starts the emulator with a function.
----@param setup table    directory, handler, command (the bootstrap's words), env
+---@param setup table    directory, handler, command (the bootstrap's words), env; root: what it sees as /var
 function peers.rie.start(setup)
   local ports = free_ports(2)
-  local command = {
+  local command = {}
+  if setup.root then
+    command = { "unshare", "-m", "sh", "-c", 'mount --bind "$0" /var && exec "$@"', setup.root }
+  end
+  for _, word in ipairs {
     RIE, "--runtime-interface-emulator-address", "127.0.0.1:" .. ports[1],
     "--runtime-api-address", "127.0.0.1:" .. ports[2],
-  }
+  } do
+    command[#command + 1] = word
+  end
   for _, word in ipairs(setup.command) do command[#command + 1] = word end
   command[#command + 1] = setup.handler
   command.env = { LAMBDA_TASK_ROOT = setup.directory, LD_PRELOAD = "" }
@@ -76,8 +94,19 @@ end
 ---@return integer status
 ---@return string head
 function methods:invoke(event, headers)
-  local status, body, head = post(self.port, event, headers)
-  return body, status, head
+  return receive(send(self.port, event, headers))
+end
+
+--- Calls it several times at once, each with a trace of its own: "Root=1", …
+---@param events string[]
+---@return string[] bodies
+function methods:invoke_all(events)
+  local connections, bodies = {}, {}
+  for i, event in ipairs(events) do
+    connections[i] = send(self.port, event, ("X-Amzn-Trace-Id: Root=%d\r\n"):format(i))
+  end
+  for i, connection in ipairs(connections) do bodies[i] = receive(connection) end
+  return bodies
 end
 
 function methods:output() return process.read(self.child.stdout) .. process.read(self.child.stderr) end
