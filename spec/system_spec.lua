@@ -32,6 +32,33 @@ describe("system.setenv", function()
   end)
 end)
 
+describe("system.take_turns", function()
+  it("keeps together what several processes write to one pipe", function()
+    local path = process.temporary()
+    local file = assert(io.open(path, "w"))
+    file:write [[
+      local system = require "dynamodb.system"
+      system.watch(true)
+      system.take_turns()
+      for i = 1, 4 do
+        if system.fork() == 0 then
+          for _ = 1, 5 do system.write(1, tostring(i):rep(200000) .. "\n") end -- more than a pipe holds
+          os.exit(0)
+        end
+      end
+      for _ = 1, 4 do system.wait() end]]
+    file:close()
+    local pipe = io.popen(("LUA_CPATH='%s' LUA_PATH='%s' %s %s"):format(package.cpath, package.path, process.lua, path))
+    local count = 0
+    for line in pipe:lines() do
+      assert.is_truthy(#line == 200000 and line == line:sub(1, 1):rep(200000), "a line is mixed with another one")
+      count = count + 1
+    end
+    pipe:close()
+    assert.equal(20, count)
+  end)
+end)
+
 describe("system.append", function()
   local path
 

@@ -1,12 +1,17 @@
 /*
 ** The process for dynamodb.system: its environment, clocks and signals, and workers that it forks.
 */
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* memfd_create */
+#endif
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined(__linux__)
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #endif
 #include <sys/wait.h>
@@ -58,18 +63,48 @@ static int system_setenv (lua_State *L) {
   return 0;
 }
 
-/* system.write(fd, bytes) -> true | nil, message: all of them, past every buffer */
+/*
+** Several processes write to one pipe: up to PIPE_BUF bytes the system keeps together, for more the processes take turns.
+** Who has the lock of this file may write; it ends with its process.
+*/
+static int turns = -1;
+
+/* system.take_turns(): from now on, and in all processes that are forked */
+static int system_take_turns (lua_State *L) {
+#if defined(__linux__)
+  if (turns < 0) turns = memfd_create("dynamodb.turns", MFD_CLOEXEC);
+  if (turns < 0) return luaL_error(L, "take_turns: %s", strerror(errno));
+#else
+  (void)L;
+#endif
+  return 0;
+}
+
+static void turn (int command) {
+  while (turns >= 0 && lockf(turns, command, 0) != 0 && errno == EINTR)
+    ;
+}
+
+static int write_all (int fd, const char *bytes, size_t len) {
+  while (len) {
+    ssize_t n = write(fd, bytes, len);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return 0;
+    bytes += n;
+    len -= (size_t)n;
+  }
+  return 1;
+}
+
+/* system.write(fd, bytes) -> true | nil, message: all of them together, past every buffer */
 static int system_write (lua_State *L) {
   size_t len;
   int fd = (int)luaL_checkinteger(L, 1);
   const char *bytes = luaL_checklstring(L, 2, &len);
-  while (len) {
-    ssize_t n = write(fd, bytes, len);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return system_failure(L, strerror(errno));
-    bytes += n;
-    len -= (size_t)n;
-  }
+  if (len > PIPE_BUF) turn(F_LOCK);
+  int done = write_all(fd, bytes, len), reason = errno;
+  if (len > PIPE_BUF) turn(F_ULOCK);
+  if (!done) return system_failure(L, strerror(reason));
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -155,10 +190,19 @@ static int system_terminate (lua_State *L) {
 
 void process_register (lua_State *L) {
   static const luaL_Reg functions[] = {
-    {"directory", system_directory}, {"fork", system_fork},   {"now", system_now},
-    {"setenv", system_setenv},       {"sleep", system_sleep}, {"stopped", system_stopped},
-    {"terminate", system_terminate}, {"time", system_time},   {"wait", system_wait},
-    {"watch", system_watch},         {"write", system_write}, {NULL, NULL},
+    {"directory", system_directory},
+    {"fork", system_fork},
+    {"now", system_now},
+    {"setenv", system_setenv},
+    {"sleep", system_sleep},
+    {"stopped", system_stopped},
+    {"take_turns", system_take_turns},
+    {"terminate", system_terminate},
+    {"time", system_time},
+    {"wait", system_wait},
+    {"watch", system_watch},
+    {"write", system_write},
+    {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
 }

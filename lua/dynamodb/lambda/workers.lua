@@ -23,6 +23,7 @@ end
 function workers.run(count, work)
   local started, code = {}, 0
   system.watch(true)
+  system.take_turns() -- they have one log
   for i = 1, count do started[i] = false end
   while not system.stopped() do
     for i = 1, count do
