@@ -21,6 +21,7 @@ describe("system.setenv", function()
   end)
 
   it("keeps no value that a variable had", function()
+    if os.getenv "FLAVOUR" == "asan" then return pending "the sanitizer keeps what was freed" end
     local function resident() return tonumber(process.read("/proc/self/status"):match "VmRSS:%s+(%d+)" or 0) end
     system.setenv(NAME, "0")
     local before = resident()

@@ -30,10 +30,12 @@ enum { VARIABLES = 16 };
 static struct {
   char *text; /* "name=value" */
   size_t size;
+  int is_set; /* does the environment point to it? */
 } variables[VARIABLES];
 
 /* The place of a variable, or one that is free; VARIABLES if there is none. */
-static int place_of (const char *name, size_t len) {
+static int place_of (const char *name) {
+  size_t len = strlen(name);
   int i = 0;
   while (i < VARIABLES && variables[i].text && (strncmp(variables[i].text, name, len) || variables[i].text[len] != '='))
     i++;
@@ -41,10 +43,8 @@ static int place_of (const char *name, size_t len) {
 }
 
 /* Sets a variable that the environment does not have: nothing points to the text that is written. */
-static int set (const char *name, const char *value) {
-  size_t len = strlen(name), size = len + strlen(value) + 2;
-  int i = place_of(name, len);
-  if (i == VARIABLES) return 0;
+static int set (int i, const char *name, const char *value) {
+  size_t size = strlen(name) + strlen(value) + 2;
   if (variables[i].size < size) {
     char *text = realloc(variables[i].text, size);
     if (!text) return 0;
@@ -52,15 +52,23 @@ static int set (const char *name, const char *value) {
     variables[i].size = size;
   }
   snprintf(variables[i].text, size, "%s=%s", name, value);
-  return putenv(variables[i].text) == 0;
+  return variables[i].is_set = putenv(variables[i].text) == 0;
 }
 
 /* system.setenv(name, value?) */
 static int system_setenv (lua_State *L) {
   const char *name = luaL_checkstring(L, 1), *value = luaL_optstring(L, 2, NULL);
+  int i = place_of(name);
   if (unsetenv(name) != 0) return luaL_error(L, "setenv: %s", strerror(errno));
-  if (value && !set(name, value)) return luaL_error(L, "setenv: there is no room for %s", name);
+  if (i < VARIABLES) variables[i].is_set = 0;
+  if (value && (i == VARIABLES || !set(i, name, value))) return luaL_error(L, "setenv: there is no room for %s", name);
   return 0;
+}
+
+/* This library is unloaded: what the environment points to has to stay. */
+__attribute__((destructor)) static void forget (void) {
+  for (int i = 0; i < VARIABLES; i++)
+    if (!variables[i].is_set) free(variables[i].text);
 }
 
 /*
