@@ -204,8 +204,8 @@ end
 
 local metrics = {}
 
---- Metrics of a namespace. In a function that logs as JSON from WARN on, Lambda leaves their lines out: to it they are of
---- the level INFO.
+--- Metrics of a namespace. In a function that logs as JSON from WARN on, Lambda leaves their lines out: to it they are
+--- of the level INFO.
 ---
 --- ```lua no-run
 --- local metrics = require("dynamodb.lambda.metrics").new { namespace = "Shop", dimensions = { service = "orders" } }
