@@ -22,8 +22,9 @@
 #include "signals.h"
 
 /*
-** The environment belongs to the process, and so do the texts that it points to. setenv() of glibc keeps every value that
-** a variable ever had, and a function's trace is another one with each event; here a variable has one text, written anew.
+** The environment belongs to the process, and so do the texts that it points to. setenv() of glibc keeps every value
+** that a variable ever had, and a function's trace is another one with each event; here a variable has one text, which
+** is written anew.
 */
 enum { VARIABLES = 16 };
 
@@ -72,8 +73,8 @@ __attribute__((destructor)) static void forget (void) {
 }
 
 /*
-** Several processes write to one pipe: up to PIPE_BUF bytes the system keeps together, for more the processes take turns.
-** Who has the lock of this file may write; it ends with its process.
+** Several processes write to one pipe: up to PIPE_BUF bytes the system keeps together, for more the processes take
+** turns. Who has the lock of this file may write; it ends with its process.
 */
 static int turns = -1;
 

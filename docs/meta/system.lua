@@ -62,8 +62,8 @@ function socket:is_idle() end
 --- Closes it; further calls raise.
 function socket:close() end
 
---- Sets a variable of the environment, or removes it. For the few names that the library sets: there is room for 16, and
---- none of them keeps the values that it had.
+--- Sets a variable of the environment, or removes it. For the few names that the library sets: there is room for 16,
+--- and none of them keeps the values that it had.
 ---@param name string
 ---@param value string?
 function system.setenv(name, value) end

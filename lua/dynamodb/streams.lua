@@ -97,8 +97,8 @@ end
 ---
 --- What no function is for is passed over. In a tumbling window `state` is a table that goes from one batch to the next
 --- one: the functions change it, and what a failed record did to it is undone. AWS ends a window early when its state
---- has become too large (1 MB), and goes on in the same window with an empty one: `window` is called for that part, too,
---- with `window.early`, as the part's state would be lost.
+--- has become too large (1 MB), and goes on in the same window with an empty one: `window` is called for that part,
+--- too, with `window.early`, as the part's state would be lost.
 ---
 --- | option | meaning |
 --- | --- | --- |
