@@ -96,9 +96,9 @@ end
 --- | `window` | `f(state, window, ctx)` at the end of a tumbling window (`start`, `end`, `early`: see below) |
 ---
 --- What no function is for is passed over. In a tumbling window `state` is a table that goes from one batch to the next
---- one: the functions change it, and what a failed record did to it is undone. AWS ends a window early when its state
---- has become too large (1 MB), and goes on in the same window with an empty one: `window` is called for that part,
---- too, with `window.early`, as the part's state would be lost.
+--- one: the functions change it, and what a failed record did to it is undone (it is copied before each record, so it
+--- should be small). AWS ends a window early when its state has become too large (1 MB), and goes on in the same window
+--- with an empty one: `window` is called for that part, too, with `window.early`, as the part's state would be lost.
 ---
 --- | option | meaning |
 --- | --- | --- |

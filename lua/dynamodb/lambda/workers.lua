@@ -34,9 +34,10 @@ function workers.run(count, work)
       end
     end
     local pid, status = system.wait()
+    local is_short = false
     for i = 1, count do
       if started[i].pid == pid then
-        if system.now() - started[i].at < SHORTEST then pause(SHORTEST) end
+        is_short = system.now() - started[i].at < SHORTEST
         started[i] = false
       end
     end
@@ -44,6 +45,7 @@ function workers.run(count, work)
       code = status
       break
     end
+    if is_short then pause(SHORTEST) end
   end
   local pids = {}
   for i = 1, count do pids[#pids + 1] = started[i] and started[i].pid or nil end
