@@ -23,7 +23,7 @@ local function actions_of(statements)
 end
 
 describe("examples/lambda/policy.json", function()
-  it("2: allows every operation on items, indexes, the stream and what it sends to, and nothing on all tables", function()
+  it("2: allows every operation on items, indexes, stream, topic and queue, and nothing on all tables", function()
     local policy = assert(core.json_decode(read "examples/lambda/policy.json"))
     local actions = actions_of(policy.Statement)
     for _, name in ipairs { "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem",
