@@ -15,10 +15,11 @@ describe("a finalizer that uses the core", function()
 
   before_each(function()
     if jit then jit.off() end -- it runs no finalizers inside of a trace, and a whole loop may be one
-    -- A generational collector waits for the heap to grow by a part of what the specs before this one left.
-    collectgarbage()
+    -- A generational collector waits for the heap to grow by a part of what the specs before this one left, and so does
+    -- an incremental one for the pause that was set when it last was through: hence the collection after that.
     pcall(collectgarbage, "incremental") -- 5.4 has it
     pause, multiplier = collectgarbage("setpause", 0), collectgarbage("setstepmul", 1000)
+    collectgarbage()
   end)
 
   after_each(function()
