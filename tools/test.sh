@@ -68,7 +68,8 @@ unit=() integration=() lambda=() nginx=()
 specs=(spec/*_spec.lua spec/{cli,credentials,integration,lambda,migrate,nginx,streams}/*_spec.lua)
 for spec in ${SPECS:-${specs[*]}}; do
   case $spec in
-    spec/cli/* | spec/integration/* | spec/migrate/* | spec/lambda/article_spec.lua) integration+=("$spec") ;;
+    spec/cli/* | spec/integration/* | spec/migrate/*) integration+=("$spec") ;;
+    spec/lambda/article_spec.lua | spec/lambda/permissions_spec.lua) integration+=("$spec") ;;
     spec/streams/fleet_spec.lua | spec/streams/leases_spec.lua) integration+=("$spec") ;;
     spec/lambda/runtime*) lambda+=("$spec") ;;
     spec/nginx/*) nginx+=("$spec") ;;
