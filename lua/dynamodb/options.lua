@@ -47,7 +47,8 @@ function options.check_counts(given, names)
   for _, name in ipairs(names) do
     local value = given[name]
     if value ~= nil and (type(value) ~= "number" or value < 1 or value % 1 ~= 0 or value > 2 ^ 31 - 1) then
-      usage.raise(("%s must be a whole number from 1, not %s"):format(name, tostring(value)))
+      local given_as = type(value) == "number" and tostring(value) or "a " .. type(value)
+      usage.raise(("%s must be a whole number from 1, not %s"):format(name, given_as))
     end
   end
 end
