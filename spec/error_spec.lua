@@ -18,6 +18,8 @@ describe("dynamodb.error", function()
     }
     assert.equal("ResourceNotFoundException: Cannot do operations on a non-existent table"
       .. " (PutItem, HTTP 400, request id RID1)", tostring(err))
+    err.table = "users"
+    assert.matches("(PutItem of users, HTTP 400, request id RID1)", tostring(err), 1, true)
     assert.equal("Timeout", tostring(errors.new { code = "Timeout" }))
   end)
 

@@ -162,7 +162,8 @@ describe("an error answer", function()
     assert.same({ pk = "a", n = 1 }, err.item)
     assert.same({ "PutItem", 400, 1, true, false, false },
       { err.operation, err.status, err.attempts, err.sent, err.ambiguous, err.retryable })
-    assert.equal("ConditionalCheckFailedException: The conditional request failed (PutItem, HTTP 400)", tostring(err))
+    assert.equal("ConditionalCheckFailedException: The conditional request failed (PutItem of t, HTTP 400)",
+      tostring(err))
   end)
 
   it("has the reasons of a cancelled transaction in the request's order", function()

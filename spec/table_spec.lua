@@ -321,7 +321,7 @@ describe("Table:create", function()
     local users = new_table(nil, { missing, { body = '{"Table":{}}' }, { body = DESCRIPTION }, {} })
     local ok, err = users:create { pk = "a", sk = 1 }
     assert.is_nil(ok)
-    assert.same({ "ResourceNotFoundException", "DescribeTable" }, { err.code, err.operation })
+    assert.same({ "ResourceNotFoundException", "DescribeTable", "users" }, { err.code, err.operation, err.table })
     ok, err = users:create { pk = "a", sk = 1 }
     assert.is_nil(ok)
     assert.equal("ResponseError", err.code)

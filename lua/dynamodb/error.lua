@@ -11,6 +11,7 @@ local error_mt = { __name = "dynamodb.Error", __index = error_methods }
 ---@field status integer?      HTTP status, if there was an answer
 ---@field request_id string?   what AWS support asks for
 ---@field operation string?    `PutItem`, …
+---@field table string?        its name or ARN, where the operation is on one
 ---@field retryable boolean    may the same call succeed a moment later, and do no harm?
 ---@field attempts integer?    how often it was tried
 ---@field waited number?       seconds between the attempts
@@ -46,10 +47,11 @@ function error_methods:is(code)
   return type(code) == "string" and stem(self.code) == stem(code)
 end
 
---- "Code: message (PutItem, HTTP 400, request id …)".
+--- "Code: message (PutItem of users, HTTP 400, request id …)".
 function error_mt:__tostring()
   local notes = {}
-  if self.operation then notes[#notes + 1] = self.operation end
+  local of_table = self.table and " of " .. printable(self.table) or ""
+  if self.operation then notes[#notes + 1] = self.operation .. of_table end
   if self.status then notes[#notes + 1] = "HTTP " .. self.status end
   if self.request_id then notes[#notes + 1] = "request id " .. self.request_id end
   if self.attempts and self.attempts > 1 then notes[#notes + 1] = self.attempts .. " attempts" end

@@ -278,7 +278,7 @@ end
 local function conclude(call, err, reason)
   -- With a token a cancellation is the answer to all attempts: a repetition of what was applied would have succeeded.
   local settled = call.spec and call.spec.token and err:is "TransactionCanceled"
-  err.operation = err.operation or call.operation
+  err.operation, err.table = err.operation or call.operation, err.table or call.table
   err.attempts, err.waited, err.sent = call.attempts, call.waited, call.sent
   err.doubted = not call.is_read and call.policy:ambiguous()
   err.ambiguous = err.doubted and not settled

@@ -24,7 +24,7 @@ describe("a failure", function()
     assert.is_true(err:is "ResourceNotFound")
     assert.same({ 400, "GetItem", 1, false, false },
       { err.status, err.operation, err.attempts, err.ambiguous, err.retryable })
-    assert.matches("^ResourceNotFoundException: .*GetItem, HTTP 400", tostring(err))
+    assert.matches("^ResourceNotFoundException: .*%(GetItem of .*never%-made, HTTP 400", tostring(err))
   end)
 
   it("of a condition brings the item as it is", function()
