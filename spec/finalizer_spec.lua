@@ -11,10 +11,8 @@ end
 
 describe("a finalizer that uses the core", function()
   local pause, multiplier
-  local jit = rawget(_G, "jit")
 
   before_each(function()
-    if jit then jit.off() end -- it runs no finalizers inside of a trace, and a whole loop may be one
     -- A generational collector waits for the heap to grow by a part of what the specs before this one left, and so does
     -- an incremental one for the pause that was set when it last was through: hence the collection after that.
     pcall(collectgarbage, "incremental") -- 5.4 has it
@@ -23,7 +21,6 @@ describe("a finalizer that uses the core", function()
   end)
 
   after_each(function()
-    if jit then jit.on() end
     collectgarbage("setpause", pause)
     collectgarbage("setstepmul", multiplier)
     collectgarbage()
