@@ -281,6 +281,17 @@ update {"pk":"P%d","sk":%d}
     for number, item in pairs(migration.by_number(tbl)) do assert.is_true(equal.same(before[number], item)) end
   end)
 
+  it("does not say that a dry run is done which was stopped", function()
+    local calls = 0
+    local none, err = migrate { table = people(30), map = migration.split, dry_run = true, stop = function()
+      calls = calls + 1
+      return calls > 20
+    end }
+    assert.is_nil(none)
+    assert.equal("stopped", err.report.stopped)
+    assert.is_true(#err.report.samples < 30)
+  end)
+
   it("shows the inside of values in order", function()
     local tbl = people(1)
     local report = assert(migrate { table = tbl, dry_run = true, idempotent = true, map = function(item)
