@@ -1,12 +1,13 @@
 -- When credentials are fetched, and what is served meanwhile. Time is virtual.
 local cached = require "dynamodb.credentials.cached"
 local dynamodb = require "dynamodb"
+local errors = require "dynamodb.error"
 local fake = require "dynamodb.runtime.fake"
 local failure = require "dynamodb.credentials.failure"
 local vectors = require "spec.support.vectors"
 
 -- A provider whose answers are scripted: a lifetime in seconds, false (it fails), "final", or nil (it does not exist).
--- The last one is repeated. Each takes `delay` seconds.
+-- "stopped" is what a caller's job makes of it that is to stop. The last one is repeated. Each takes `delay` seconds.
 local function source(script, options)
   local made = { calls = 0, delay = 0 }
   for name, value in pairs(options or {}) do made[name] = value end
@@ -15,10 +16,11 @@ local function source(script, options)
     local number = self.calls
     runtime:sleep(deadline and math.min(self.delay, deadline - runtime:now()) or self.delay)
     if deadline and runtime:now() >= deadline then
-      return nil, require("dynamodb.error").new { code = "DeadlineExceeded" }
+      return nil, errors.new { code = "DeadlineExceeded" }
     end
     local what = script[math.min(number, #script)]
     if what == false then return failure "the source is down" end
+    if what == "stopped" then return nil, errors.new { code = "Stopped", sent = false } end
     if what == "final" then return failure("log in again", { is_final = true }) end
     if type(what) == "function" then what() end
     return {
@@ -138,6 +140,32 @@ describe("a hundred tasks that need credentials at once", function()
     local patient = runtime:spawn(function() return key(provider, runtime, runtime:now() + 60) end)
     runtime:join(hasty)
     assert.same({ true, "AK3" }, { runtime:join(patient) })
+  end)
+
+  it("do not suffer from one that is told to stop", function()
+    local provider, inner, runtime = new({ "stopped", 3600, "stopped", 3600 }, { delay = 5 })
+    local stopped = runtime:spawn(function() return select(2, provider:get(runtime)).code end)
+    local other = runtime:spawn(function() return key(provider, runtime) end)
+    assert.same({ true, "Stopped" }, { runtime:join(stopped) })
+    assert.same({ true, "AK2" }, { runtime:join(other) })
+    runtime:advance(3600)
+    key(provider, runtime)
+    assert.equal("AK4", key(provider, runtime))
+    assert.equal(4, inner.calls)
+  end)
+
+  it("do not suffer from one that is told to stop, where they are fetched apart", function()
+    local provider, _, runtime = new({ "stopped", 3600 }, { delay = 5 })
+    function runtime.apart(_, f)
+      local errand = {}
+      local task = runtime:spawn(function() errand.results = { pcall(f) } end)
+      function errand.is_lost() return false end
+      function errand.wait() return runtime:join(task) end
+      return errand
+    end
+    local tasks = {}
+    for i = 1, 2 do tasks[i] = runtime:spawn(function() return key(provider, runtime) end) end
+    for i = 1, 2 do assert.same({ true, "AK2" }, { runtime:join(tasks[i]) }) end
   end)
 
   it("do not wait for one that was ended while it fetched", function()

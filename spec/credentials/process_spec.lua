@@ -4,6 +4,7 @@ local fake = require "dynamodb.runtime.fake"
 local loopback = require "spec.support.loopback"
 local plain = require "dynamodb.runtime.plain"
 local process = require "spec.support.process"
+local stoppable = require "dynamodb.migrate.stoppable"
 
 local JSON = '{"Version":1,"AccessKeyId":"AK","SecretAccessKey":"SECRET12","SessionToken":"T",'
   .. '"Expiration":"2199-01-01T00:00:00Z"}'
@@ -97,6 +98,18 @@ describe("credential_process", function()
     assert.equal("DeadlineExceeded", err.code)
     local parent, child = process.read(directory .. "/pids"):match "(%d+) (%d+)"
     assert.is_true(process.await(5, function() return not is_alive(parent) and not is_alive(child) end))
+  end)
+
+  it("is ended with the job that needs it, and has not failed", function()
+    local note = directory .. "/pid"
+    local path = script("stopped", ("echo $$ > %s.new; mv %s.new %s; exec sleep 600"):format(note, note, note))
+    local its_runtime = stoppable.new(runtime, {
+      asked = function() return os.rename(note, note) ~= nil end, left = function() return 0 end,
+    })
+    local _, err = find(path, "", nil, its_runtime)
+    assert.equal("Stopped", err.code)
+    local pid = process.read(note):match "%d+"
+    assert.is_true(process.await(5, function() return not is_alive(pid) end))
   end)
 
   it("lets other tasks go on", function()

@@ -89,6 +89,12 @@ describe("a job that is stopped while the network hangs", function()
         for i, item in ipairs(found) do
           assert.same({ "new " .. migration.person(i).pk, 1 }, { item.pk, item.applied })
         end
+        local back = { table = through(tbl), checkpoint = options.checkpoint, concurrency = 1 }
+        assert.equal(1, (stop_hanging(migrate.revert, back, "TransactWriteItems", fault)))
+        -- What was applied is cancelled now, and it is looked why.
+        if fault == "hang_reply" then stop_hanging(migrate.revert, back, "GetItem", fault) end
+        assert(migrate.revert(back))
+        for i, item in ipairs(migration.by_number(tbl)) do assert.equal(migration.person(i).pk, item.pk) end
       end)
 
       it("copies all items", function()

@@ -281,6 +281,17 @@ update {"pk":"P%d","sk":%d}
     for number, item in pairs(migration.by_number(tbl)) do assert.is_true(equal.same(before[number], item)) end
   end)
 
+  it("does not say that a dry run is done which was stopped", function()
+    local calls = 0
+    local none, err = migrate { table = people(30), map = migration.split, dry_run = true, stop = function()
+      calls = calls + 1
+      return calls > 20
+    end }
+    assert.is_nil(none)
+    assert.equal("stopped", err.report.stopped)
+    assert.is_true(#err.report.samples < 30)
+  end)
+
   it("shows the inside of values in order", function()
     local tbl = people(1)
     local report = assert(migrate { table = tbl, dry_run = true, idempotent = true, map = function(item)
@@ -561,6 +572,58 @@ update {"pk":"P%d","sk":%d}
       options.stop = nil
       assert(migrate.revert(options))
       assert.equal(5, assert(run { table = tbl, checkpoint = checkpoint }).counts.changed)
+    end)
+
+    -- Something happens when a job asks what its table is: it knows its files' names then, and nothing of what is in
+    -- them.
+    local function meanwhile(tbl, f)
+      local other
+      other = engine.connect { before_send = function(about)
+        if about.operation == "DescribeTable" and f then
+          local once = f
+          f = nil
+          once()
+        end
+      end }
+      finally(function() other:close() end)
+      return other:table(tbl.name, { partition = "pk", sort = "sk" })
+    end
+
+    it("puts no empty log in the place of the one that another process has put away meanwhile", function()
+      local tbl, checkpoint = people(5), migration.path()
+      assert(run { table = tbl, checkpoint = checkpoint })
+      local reverted
+      local late = meanwhile(tbl, function()
+        reverted = assert(migrate.revert { table = tbl, checkpoint = checkpoint })
+      end)
+      local none, err = migrate.revert { table = late, checkpoint = checkpoint }
+      assert.is_nil(none)
+      assert.matches("there is no undo log", err.message, 1, true)
+      assert.matches('"old"', process.read(reverted.undo), 1, true)
+    end)
+
+    it("is noticed by a migration that began at the same time", function()
+      local tbl, checkpoint = people(5), migration.path()
+      assert(run { table = tbl, checkpoint = checkpoint })
+      local late = meanwhile(tbl, function()
+        local told
+        assert.is_nil(migrate.revert { table = tbl, checkpoint = checkpoint, wcu = 0.5,
+          progress = function() told = true end, stop = function() return told end })
+      end)
+      local none, err = run { table = late, checkpoint = checkpoint }
+      assert.is_nil(none)
+      assert.matches("the migration was taken back, in parts at least", err.message, 1, true)
+    end)
+
+    it("keeps the migration from going on meanwhile", function()
+      local tbl, checkpoint = people(5), migration.path()
+      assert(run { table = tbl, checkpoint = checkpoint })
+      local other
+      assert(migrate.revert { table = tbl, checkpoint = checkpoint, progress = function()
+        local _
+        _, other = run { table = tbl, checkpoint = checkpoint }
+      end })
+      assert.matches(".lock: another process has it", other.message, 1, true)
     end)
 
     it("says so if there is nothing to take back", function()

@@ -206,6 +206,28 @@ describe("tables", function()
       assert.is_true(same(source, target))
     end)
 
+    it("are not said to be the same if a change was cut off", function()
+      local source, target = streaming(20), people(0)
+      local put, cut = false, false
+      local other = engine.connect { before_send = function(about)
+        cut = cut or put and about.operation == "BatchWriteItem"
+      end }
+      finally(function() other:close() end)
+      local quiet = 0
+      local none, err = migrate.copy {
+        source = source, target = other:table(target.name, { partition = "pk", sort = "sk" }), follow = true,
+        progress = function(p)
+          if p.phase ~= "replaying" then return end
+          quiet = quiet + 1
+          if quiet == 6 then put = source:put { pk = "P1", sk = 1001, name = "Late Comer" } end
+        end,
+        stop = function() return cut end,
+      }
+      assert.is_nil(none)
+      assert.equal("stopped", err.report.stopped)
+      assert.is_nil(target:get { pk = "P1", sk = 1001 })
+    end)
+
     it("need a stream with the images", function()
       local target = people(0)
       local none, err = migrate.copy { source = people(1), target = target, live = true }

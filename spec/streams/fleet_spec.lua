@@ -263,6 +263,24 @@ describe("consumers that share a stream", function()
     assert.equal(0, select(2, stream_world.numbers(world.log)))
   end)
 
+  it("begin at all the places that they are given, also when they come to some of them at a later attempt", function()
+    new_world { seed = 5, records = 40, every = 0.001 }
+    world:pass(1)
+    local places = {}
+    for _, record in ipairs(world.model:all()) do places[record.shard] = record.number end
+    local answer, rows = world.runtime.handler, 0
+    world.runtime.handler = function(request)
+      if not request.head:find "PutItem" then return answer(request) end
+      rows = rows + 1
+      if rows < 3 or rows > 4 then return answer(request) end
+      return { status = 400, body = '{"__type":"x#ThrottlingException","message":"too fast"}' }
+    end
+    world:start(options { from = places }, work)
+    world:pass(10)
+    assert.is_true(rows > 4)
+    assert.same({}, world.log)
+  end)
+
   it("take over the place of LATEST, where nothing has been read yet", function()
     new_world { seed = 5, records = 40, every = 0.2 }
     world:pass(0.1)

@@ -47,6 +47,22 @@ case("waits for a request under way within the grace, and cuts it off then", fun
   assert.same({ "Stopped", true }, { err.code, err.sent })
 end)
 
+case("leaves none of its tasks behind", function(assert, world)
+  local own, tasks = world.own, {}
+  local spawn, join = own.spawn, own.join
+  function own.spawn(self, ...)
+    local task = spawn(self, ...)
+    tasks[task] = true
+    return task
+  end
+  function own.join(self, task)
+    tasks[task] = nil
+    return join(self, task)
+  end
+  assert.equal("{}", world.runtime:send(serve(world, server.answering(server.response "{}", 0.3))).body)
+  assert.is_nil(next(tasks))
+end)
+
 case("waits no longer", function(assert, world)
   assert.is_nil(world.runtime:sleep(0.15))
   local task = world.own:spawn(function() return world.runtime:sleep(3600) end)

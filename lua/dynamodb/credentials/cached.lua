@@ -117,7 +117,7 @@ local function fetch(self, runtime, deadline)
   local credentials, err = self.provider:get(runtime, deadline)
   if credentials then return store(self, runtime, credentials) end
   if not err then return nil end -- the source does not exist here
-  -- One caller's time is over: that says nothing of the source.
+  -- One caller has no more time for it: that says nothing of the source.
   if http.is_late(err, runtime, deadline) then return self.current, not self.current and err or nil end
   return fail(self, runtime, err)
 end
@@ -160,6 +160,7 @@ local function get_apart(self, runtime, deadline)
   if errand:wait(deadline) then
     local ok, credentials, err = errand.results[1], errand.results[2], errand.results[3]
     if not ok then error(credentials, 0) end
+    if err and err.code == "Stopped" then return false end -- that was who began it
     return true, credentials, err and errors.copy(err)
   end
   if errand:is_lost() then return false end

@@ -103,13 +103,13 @@ function http.document(answer)
   return type(value) == "table" and value or nil
 end
 
---- The time is over, and nothing else went wrong.
+--- The caller's time is over, or it was told to stop, and nothing else went wrong.
 ---@param err dynamodb.Error
 ---@param runtime table
 ---@param deadline number?
 ---@return boolean
 function http.is_late(err, runtime, deadline)
-  return err.code == "DeadlineExceeded" and deadline ~= nil and runtime:now() >= deadline
+  return err.code == "Stopped" or err.code == "DeadlineExceeded" and deadline ~= nil and runtime:now() >= deadline
 end
 
 return http

@@ -78,7 +78,7 @@ function process_methods:get(runtime, deadline)
   local due = math.min(deadline or math.huge, runtime:now() + TIMEOUT)
   local result, err = runtime:execute(words, due)
   if not result then
-    if err.code == "DeadlineExceeded" and due == deadline then return nil, err end
+    if err.code == "Stopped" or err.code == "DeadlineExceeded" and due == deadline then return nil, err end
     return failure(("%s: Error retrieving credentials: %s"):format(place, err.message))
   end
   if result.exit ~= 0 then

@@ -134,7 +134,10 @@ end
 local function catch_up(self)
   local job, options, caught_up = self.job, self.options, false
   job.phase, job.state.cursor, job.state.scanned = "replaying", nil, true
-  local ok, err = self.tail:replay(function(records) return replay(self, records) end, function(quiet)
+  local ok, err = self.tail:replay(function(records)
+    if records[1] then caught_up = false end
+    return replay(self, records)
+  end, function(quiet)
     caught_up = quiet
     job.caught_up = quiet
     job:tell()

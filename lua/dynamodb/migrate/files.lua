@@ -57,14 +57,35 @@ function files.rename(path, other)
   return true
 end
 
+--- Opens a file to read it.
+---@param path string
+---@return file*?              nil without an error if there is no such file
+---@return dynamodb.Error?
+local function open(path)
+  local file, message, number = io.open(path, "rb")
+  if not file and number == 2 then return nil end -- ENOENT
+  if not file then return nil, files.failure(path, (message:gsub("^.*: ", ""))) end
+  return file
+end
+
+--- Is there such a file? It may be of any size.
+---@param path string
+---@return boolean?
+---@return dynamodb.Error?
+function files.exists(path)
+  local file, err = open(path)
+  if err then return nil, err end
+  if file then file:close() end
+  return file ~= nil
+end
+
 --- All of a file that is known to be small.
 ---@param path string
 ---@return string? bytes    nil without an error if there is no such file
 ---@return dynamodb.Error?
 function files.read(path)
-  local file, message, number = io.open(path, "rb")
-  if not file and number == 2 then return nil end -- ENOENT
-  if not file then return nil, files.failure(path, (message:gsub("^.*: ", ""))) end
+  local file, err = open(path)
+  if not file then return nil, err end
   local bytes, problem = file:read("*a")
   file:close()
   if not bytes then return nil, files.failure(path, problem) end

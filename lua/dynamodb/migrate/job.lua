@@ -107,7 +107,8 @@ end
 --- A job that has not begun. The tables of its options are from now on those of its own clients.
 ---@param kind string
 ---@param client dynamodb.Client
----@param options table      table, source, target, stop, grace, progress, stall, checkpoint, rcu, wcu, where, names,
+---@param options table      table, source, target, stop, grace, progress, stall, checkpoint, locked (the file that
+---                          nobody else may have meanwhile, if that is not the checkpoint), rcu, wcu, where, names,
 ---                          values
 ---@return dynamodb.Job
 local function new(kind, client, options)
@@ -124,6 +125,11 @@ local function new(kind, client, options)
   return self
 end
 
+--- The file whose lock a job has that is at work.
+---@param options table
+---@return string path
+local function lock_of(options) return (options.locked or options.checkpoint) .. ".lock" end
+
 --- Goes on from the checkpoint, if there is one. Until the job ends, no other process can. Without a checkpoint,
 --- nothing is sent.
 ---@param parts table        what it is bound to: tables (dynamodb.Table), and what has a text of its own
@@ -134,7 +140,7 @@ function job_methods:resume(parts)
   if not options.checkpoint then return true end
   local identity, err = identity_of(self, parts)
   if not identity then return self:finish(nil, err) end
-  self.lock, err = files.append(options.checkpoint .. ".lock")
+  self.lock, err = files.append(lock_of(options))
   if not self.lock then return nil, err end
   self.checkpoint = { path = options.checkpoint, kind = self.kind, identity = identity }
   local state
@@ -355,7 +361,7 @@ function job_methods:finish(over, cause, more) return results.of(self, over, cau
 --- Lets others have the checkpoint.
 local function unlock(self)
   if not self.lock then return end
-  os.remove(self.options.checkpoint .. ".lock")
+  os.remove(lock_of(self.options))
   self.lock:close()
 end
 

@@ -59,9 +59,9 @@ local left = {}
 function left.open(path, length, visit)
   local self = setmetatable({ path = path, length = length }, left_mt)
   if length == 0 then
-    local text, err = files.read(path)
+    local is_there, err = files.exists(path)
     if err then return nil, err end
-    if not text then return self end
+    if not is_there then return self end
   end
   local err
   self.file, err = files.append(path)

@@ -95,7 +95,7 @@ function preview.run(job, rules)
     end
   end
   if estimate then estimate = estimates.with_sample(estimate, #items, units, options) end
-  return job:finish(true, nil, { dry_run = true, samples = samples, estimate = estimate })
+  return job:finish(not job.stopped, nil, { dry_run = true, samples = samples, estimate = estimate })
 end
 
 return preview

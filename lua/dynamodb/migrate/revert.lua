@@ -149,7 +149,7 @@ local function put_away(options)
   return ok and path, err
 end
 
---- Takes a migration back whose undo log is there.
+--- Takes a migration back.
 ---@param job dynamodb.Job
 ---@return dynamodb.JobReport?
 ---@return dynamodb.Error?
@@ -157,6 +157,12 @@ local function perform(job)
   local options = job.options
   local ok, err = job:resume { table = options.table }
   if not ok then return nil, err end
+  local is_there
+  is_there, err = files.exists(options.undo)
+  if not is_there then
+    return nil, err or files.failure(options.undo,
+      "there is no undo log: nothing was migrated with this checkpoint, or all of it was taken back")
+  end
   local plain
   plain, err = job:table(options.table)
   if not plain then return job:refuse(err) end
@@ -196,11 +202,7 @@ local function run(given)
   options.migration = options.checkpoint .. suffix
   options.undo = options.undo and options.undo .. suffix or options.migration .. ".undo"
   options.checkpoint, options.left = options.migration .. ".revert", options.migration .. ".revert.left"
-  local known, err = files.read(options.undo)
-  if not known then
-    return nil, err or files.failure(options.undo,
-      "there is no undo log: nothing was migrated with this checkpoint, or all of it was taken back")
-  end
+  options.locked = options.migration -- so that it does not go on meanwhile
   return jobs.run("revert", options.table.client, options, perform)
 end
 

@@ -78,8 +78,8 @@ end
 ---@return dynamodb.Error?
 local function check_reverted(options)
   local path = options.checkpoint .. ".revert"
-  local text, err = files.read(path)
-  if not text then return err end
+  local is_there, err = files.exists(path)
+  if not is_there then return err end
   return files.failure(path, "the migration was taken back, in parts at least; end that, or use another checkpoint")
 end
 
@@ -328,14 +328,14 @@ local function perform(job)
   err = check_pitr(options)
   if err then return job:refuse(err) end
   if options.dry_run then return preview.run(job, rules) end
-  err = check_reverted(options)
-  if err then return nil, err end
   local ok
   ok, err = job:resume {
     table = target, shard = options.shard and table.concat(options.shard, "/"),
     mark = rules.mark and rules.mark .. " = " .. tostring(rules.value),
   }
   if not ok then return nil, err end
+  err = check_reverted(options) -- from now on no reversion can begin
+  if err then return nil, err end
   if job.state.finished then
     local list
     list, err = left.open(options.checkpoint .. ".left", job.state.left_bytes, function(entry) job:leave(entry) end)

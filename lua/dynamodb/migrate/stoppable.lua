@@ -34,6 +34,7 @@ local function wait_for(self, task)
     local tick = runtime:spawn(runtime.sleep, runtime, pause)
     runtime:join_any { task, tick }
     runtime:cancel(tick)
+    runtime:join(tick) -- until then nginx keeps what is left of it
   end
   return true
 end

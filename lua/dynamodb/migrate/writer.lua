@@ -86,7 +86,7 @@ end
 
 --- What a cancelled re-keying means.
 ---@return dynamodb.Outcome?
----@return dynamodb.Error?
+---@return dynamodb.Error?    `err` itself where nothing more is known; else what is in the way of knowing more
 local function judge_rekey(self, step, err)
   local reasons = err.reasons or {}
   for _, reason in ipairs(reasons) do
@@ -145,10 +145,10 @@ function writer_methods:take(step)
       job:moved()
       return judge(self, step, current)
     end
-    local outcome
     if err:is "TransactionCanceled" then
-      outcome = judge_rekey(self, step, err)
+      local outcome, problem = judge_rekey(self, step, err)
       if outcome then return outcome end
+      if problem ~= err then return nil, problem end
       err.retryable = err.retryable or is_passing(err)
     end
     if OF_ONE_ITEM[err.code] then return { what = "failed", code = err.code, message = err.message } end

@@ -39,6 +39,7 @@ local consumer_mt = { __name = "dynamodb.Consumer", __index = consumer_methods }
 ---@field report dynamodb.ConsumerReport
 ---@field err dynamodb.Error?     why it ends
 ---@field stopping boolean?
+---@field is_new boolean?         there were no leases when it came
 
 ---@class dynamodb.ConsumerReport
 ---@field records integer    that were handled
@@ -218,7 +219,8 @@ end
 local function begin_at(self, places)
   local found, err = self.store:load()
   if not found then return nil, err end
-  if next(found) ~= nil then return true end
+  self.is_new = self.is_new or next(found) == nil -- also when it is tried again, and some of them are there
+  if not self.is_new then return true end
   return checkpoints.begin_at(self.store, places)
 end
 

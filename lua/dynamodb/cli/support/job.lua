@@ -5,7 +5,7 @@ local system = require "dynamodb.system"
 
 local job = {}
 
--- Behind the terminal's ^C. A request that hangs is waited for, and it may be long until anybody asks for signals.
+-- Behind the terminal's ^C, at once: it may be long until anybody asks for signals.
 local NOTICE = "\ndynamodb: it ends where it can go on; Ctrl-C again ends it at once\n"
 
 --- Writes what became of it.
