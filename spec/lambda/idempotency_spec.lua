@@ -149,6 +149,18 @@ describe("idempotency.wrap", function()
     assert.is_true(err:is "IdempotencyResultMissing")
   end)
 
+  it("does the work once, too, when its result is no JSON", function()
+    for layout, result in pairs { plain = { print }, typescript = { 0 / 0 } } do
+      local text, item = capture("stderr", function()
+        local handler, runtime = new({ ok(), ok() }, { layout = layout }, function() return result end)
+        assert.equal(result, handler({ order = "o1" }, ctx))
+        return sent(runtime, 2)
+      end)
+      assert.matches("cannot be kept", text, 1, true)
+      assert.matches('"BOOL":false', core.json_encode(item.ExpressionAttributeValues), 1, true)
+    end
+  end)
+
   it("does not work without having the key", function()
     local handler, _, worked = new { { status = 400, body = '{"__type":"x#AccessDeniedException"}' } }
     assert.is_false((pcall(handler, { order = "o1" }, ctx)))

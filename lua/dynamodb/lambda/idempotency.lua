@@ -146,7 +146,7 @@ local function result_of(self, item, checksum)
   return true, data
 end
 
---- Keeps the result. Where it is too large for an item, that the work was done is kept all the same.
+--- Keeps the result. Where it cannot be kept, that the work was done is all the same.
 ---@param self dynamodb.Idempotency
 ---@param key table
 ---@param item table    as it was taken
@@ -156,16 +156,17 @@ end
 ---@return table? kept
 local function complete(self, key, item, result, ctx)
   if result == nil then result = core.null end
-  local kept = {
-    status = "COMPLETED", expiration = math.floor(wall_clock(self) + self.ttl),
-    data = self.layout == "typescript" and result or core.json_encode(result),
-  }
-  local options = { where = { owner = item.owner } }
-  local ok, err = self.table:update(key, { set = kept }, options)
-  if not ok and err:is "Validation" then
+  local kept = { status = "COMPLETED", expiration = math.floor(wall_clock(self) + self.ttl) }
+  local function write() return self.table:update(key, { set = kept }, { where = { owner = item.owner } }) end
+  local is_json, ok, err = pcall(function()
+    kept.data = self.layout == "typescript" and result or core.json_encode(result)
+    return write()
+  end)
+  if not is_json then ok, err = nil, ok end
+  if not is_json or not ok and err:is "Validation" then
     complain(ctx, "idempotency", "the result cannot be kept: " .. tostring(err))
     kept.data, kept.kept = nil, false
-    ok, err = self.table:update(key, { set = kept }, options)
+    ok, err = write()
   end
   if not ok and not err:is "ConditionalCheckFailed" then return err end
   if not ok then complain(ctx, "idempotency", "the work took longer than its key was locked and may be done twice") end
@@ -308,8 +309,8 @@ end
 --- A handler that does its work once for each key. A repetition gets the kept result; one that comes while the work is
 --- under way fails with the code IdempotencyInProgress. When the handler raises, or returns `nil, err`, nothing is kept
 --- and the next event tries again. For a request of HTTP such failures are responses (409, 422, 400), else they are
---- raised. A result that is too large for an item (400 KB) is not kept, but that the work was done is: a repetition
---- fails with the code IdempotencyResultMissing (409).
+--- raised. A result that is too large for an item (400 KB), or no JSON, is not kept, but that the work was done is: a
+--- repetition fails with the code IdempotencyResultMissing (409).
 ---
 --- | option | meaning |
 --- | --- | --- |
@@ -327,7 +328,7 @@ end
 ---
 --- What a browser asks before a request (OPTIONS, a preflight) has no key, and goes to the handler as it is.
 ---
---- Results must be what JSON can hold. A table with a sort key has all items of a handler in one partition.
+--- A table with a sort key has all items of a handler in one partition.
 ---@param handler fun(event: any, ctx: any): any, any
 ---@param options table
 ---@return fun(event: any, ctx: any): any, any
