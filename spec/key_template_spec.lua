@@ -125,7 +125,9 @@ describe("a key's template", function()
   end)
 
   it("must be well formed itself", function()
-    assert.matches("max_bytes must be", message_of(dynamodb.key, "{a}", { max_bytes = "8" }))
+    for _, wrong in ipairs { "8", 0, 0 / 0 } do
+      assert.matches("max_bytes must be", message_of(dynamodb.key, "{a}", { max_bytes = wrong }))
+    end
     assert.matches('did you mean "max_bytes"', message_of(dynamodb.key, "{a}", { max_byte = 8 }))
     local function refused(message, text) assert.matches(message, message_of(dynamodb.key, text), 1, true) end
     for _, text in ipairs { "USER#{id", "USER#id}", "{{id}}", "}{", "a{b}c}" } do refused("are not balanced", text) end

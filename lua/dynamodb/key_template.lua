@@ -80,7 +80,9 @@ local function new(text, options)
   usage.check_type(options, "table", "the options of a key's template")
   usage.check_names(options, OPTIONS, "option of a key's template")
   local max_bytes = options.max_bytes or PARTITION_BYTES
-  if type(max_bytes) ~= "number" or not (max_bytes >= 1) then usage.raise("max_bytes must be a number from 1") end
+  if type(max_bytes) ~= "number" or max_bytes ~= max_bytes or max_bytes < 1 then
+    usage.raise("max_bytes must be a number from 1")
+  end
   local self = setmetatable({ text = text, parts = {}, fields = {}, has_hash = false, max_bytes = max_bytes },
     template_mt)
   read(self)
