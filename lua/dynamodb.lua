@@ -139,11 +139,12 @@ end
 --- one only), and gives "USER#7". `k:match(key)` gives the fields of a key, `k:prefix { … }` the beginning up to the
 --- first field that is not given. `{n:08}` is a whole number with zeros in front, so that it sorts. A value that could
 --- be taken for more than its field is refused: one with the text that follows it in the template, or with "#" where
---- the template has one.
+--- the template has one. So is a key with more bytes than it may have: DynamoDB takes 1024 of a sort key.
 ---@param text string
+---@param options? table    max_bytes (of a key; 2048, which is what a partition key may have)
 ---@return dynamodb.KeyTemplate
-function dynamodb.key(text)
-  return key_template.new(text)
+function dynamodb.key(text, options)
+  return key_template.new(text, options)
 end
 
 --- Points in time: iso, parse, ttl, expired.

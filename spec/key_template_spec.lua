@@ -80,6 +80,15 @@ describe("a key's template", function()
     assert.equal("1-2-3", dynamodb.key "{x}-{y}" { x = "1", y = "2-3" })
   end)
 
+  it("refuses a key that is too long for a partition key, or for what it says", function()
+    assert.equal(2048, #dynamodb.key "U#{id}"(("x"):rep(2046)))
+    assert.matches("it would have 2049 bytes, and may have 2048", message_of(dynamodb.key "U#{id}", ("x"):rep(2047)))
+    local short = dynamodb.key("U#{id}#{n}", { max_bytes = 8 })
+    assert.equal("U#four#5", short { id = "four", n = 5 })
+    assert.matches("may have 8", message_of(short, { id = "fives", n = 5 }))
+    assert.matches("may have 8", message_of(short.prefix, short, { id = "sevenly" }))
+  end)
+
   it("refuses missing, unknown and empty fields by their names", function()
     assert.matches("number is missing", message_of(order, { id = 1 }), 1, true)
     assert.matches("id is missing", message_of(user), 1, true)
@@ -116,6 +125,10 @@ describe("a key's template", function()
   end)
 
   it("must be well formed itself", function()
+    for _, wrong in ipairs { "8", 0, 0 / 0 } do
+      assert.matches("max_bytes must be", message_of(dynamodb.key, "{a}", { max_bytes = wrong }))
+    end
+    assert.matches('did you mean "max_bytes"', message_of(dynamodb.key, "{a}", { max_byte = 8 }))
     local function refused(message, text) assert.matches(message, message_of(dynamodb.key, text), 1, true) end
     for _, text in ipairs { "USER#{id", "USER#id}", "{{id}}", "}{", "a{b}c}" } do refused("are not balanced", text) end
     for _, text in ipairs { "{}", "{ id }", "{1}", "{id:8}", "{id:0}", "{id:00}", "{id:0123}", "{id:x}", "{a-b}" } do

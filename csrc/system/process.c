@@ -5,7 +5,6 @@
 #define _GNU_SOURCE /* memfd_create */
 #endif
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,8 +72,9 @@ __attribute__((destructor)) static void forget (void) {
 }
 
 /*
-** Several processes write to one pipe: up to PIPE_BUF bytes the system keeps together, for more the processes take
-** turns. Who has the lock of this file may write; it ends with its process.
+** Several processes write to one pipe. The system keeps few bytes together (PIPE_BUF), but puts them in the midst of
+** others, which wait for room; so the processes take turns. Who has the lock of this file may write; it ends with its
+** process.
 */
 static int turns = -1;
 
@@ -110,9 +110,9 @@ static int system_write (lua_State *L) {
   size_t len;
   int fd = (int)luaL_checkinteger(L, 1);
   const char *bytes = luaL_checklstring(L, 2, &len);
-  if (len > PIPE_BUF) turn(F_LOCK);
+  turn(F_LOCK);
   int done = write_all(fd, bytes, len), reason = errno;
-  if (len > PIPE_BUF) turn(F_ULOCK);
+  turn(F_ULOCK);
   if (!done) return system_failure(L, strerror(reason));
   lua_pushboolean(L, 1);
   return 1;

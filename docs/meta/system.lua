@@ -85,8 +85,8 @@ function system.sleep(seconds) end
 ---@return string? message
 function system.directory() end
 
---- From now on this process, and those that it forks, write one after the other what is too much for a pipe to keep
---- together (PIPE_BUF, 4096 bytes).
+--- From now on this process, and those that it forks, write one after the other: what one of them writes is not mixed
+--- with what others do.
 function system.take_turns() end
 
 --- Writes all of it to a descriptor, past Lua's buffers.

@@ -11,7 +11,8 @@ local WEEK = 7 * 24 * 3600
 local orders = {}
 local functions = {}
 
-local MOST_ITEMS, MOST_PIECES, MOST_TOTAL = 50, 1000, 1e9
+local MOST_ITEMS, MOST_PIECES = 50, 1000
+local LEAST_TOTAL, MOST_TOTAL = 0.01, 1e9    -- or nothing at all
 
 --- Products, each of them once, and how many pieces of each. What makes no sense is refused here: in the stream there
 --- would be nobody to tell, and the orders behind it would wait.
@@ -38,7 +39,7 @@ function functions.create(request)
   local body, err = request:json()
   if not body then return nil, err end
   local items, total = items_of(body.items), body.total
-  if not items or type(total) ~= "number" or total < 0 or total > MOST_TOTAL then
+  if not items or type(total) ~= "number" or total ~= 0 and total < LEAST_TOTAL or total > MOST_TOTAL then
     return nil, http.error(400, "total and items, products that are there once with a quantity, are required")
   end
   local now, id = time.iso(), core.uuid()

@@ -31,14 +31,16 @@ shop.idempotency_spec = {
 }
 shop.idempotency = shop.db:table(shop.idempotency_spec.name, shop.idempotency_spec)
 
--- Parts of keys come from requests: a template refuses what would reach into another key.
+local SORT = { max_bytes = 1024 }        -- half of what a partition key may have
+
+-- Parts of keys come from requests: a template refuses what would reach into another key, or is too long for one.
 shop.keys = {
   user = dynamodb.key "USER#{id}",
-  profile = dynamodb.key "PROFILE#{id}",
-  order = dynamodb.key "ORDER#{created}#{id}",
+  profile = dynamodb.key("PROFILE#{id}", SORT),
+  order = dynamodb.key("ORDER#{created}#{id}", SORT),
   status = dynamodb.key "STATUS#{status}",
   account = dynamodb.key "ACCOUNT#{id}",
-  transfer = dynamodb.key "TXN#{id}",
+  transfer = dynamodb.key("TXN#{id}", SORT),
   product = dynamodb.key "PRODUCT#{id}",
   upload = dynamodb.key "UPLOAD#{bucket}",
   seen = dynamodb.key "SEEN#{id}",

@@ -4,6 +4,8 @@ local core = require "dynamodb.core"
 local usage = require "dynamodb.usage"
 
 local DIGITS = 38 -- of a number. Source: "Data types", DynamoDB Developer Guide
+local PARTITION_BYTES = 2048 -- Source: "Service, account, and table quotas", DynamoDB Developer Guide
+local OPTIONS = { max_bytes = true }
 
 local template_methods = {}
 local template_mt = { __name = "dynamodb.KeyTemplate", __index = template_methods }
@@ -14,6 +16,7 @@ local template_mt = { __name = "dynamodb.KeyTemplate", __index = template_method
 ---@field private fields table<string, boolean>
 ---@field private only string?           the name of the field, if there is exactly one
 ---@field private has_hash boolean       does its own text have a "#"?
+---@field private max_bytes integer      of a key
 
 ---@class dynamodb.KeyField
 ---@field name string
@@ -67,12 +70,21 @@ local function read(self)
 end
 
 --- A template of keys.
----@param text string    its fields in braces: "USER#{id}#ORDER#{number:08}"
+---@param text string       its fields in braces: "USER#{id}#ORDER#{number:08}"
+---@param options? table    max_bytes
 ---@return dynamodb.KeyTemplate
-local function new(text)
+local function new(text, options)
   usage.check_type(text, "string", "the template of a key")
   if text == "" then usage.raise("the template of a key is empty") end
-  local self = setmetatable({ text = text, parts = {}, fields = {}, has_hash = false }, template_mt)
+  options = options or {}
+  usage.check_type(options, "table", "the options of a key's template")
+  usage.check_names(options, OPTIONS, "option of a key's template")
+  local max_bytes = options.max_bytes or PARTITION_BYTES
+  if type(max_bytes) ~= "number" or max_bytes ~= max_bytes or max_bytes < 1 then
+    usage.raise("max_bytes must be a number from 1")
+  end
+  local self = setmetatable({ text = text, parts = {}, fields = {}, has_hash = false, max_bytes = max_bytes },
+    template_mt)
   read(self)
   return self
 end
@@ -137,6 +149,18 @@ local function write_field(self, number, value)
   return text
 end
 
+--- The texts as one; raises when that is too long for a key.
+---@param self dynamodb.KeyTemplate
+---@param texts string[]
+---@return string
+local function join(self, texts)
+  local key = table.concat(texts)
+  if #key > self.max_bytes then
+    usage.raise(("key %q: it would have %d bytes, and may have %d"):format(self.text, #key, self.max_bytes))
+  end
+  return key
+end
+
 --- The fields as a table; raises on one that the template does not have.
 ---@param self dynamodb.KeyTemplate
 ---@param given any
@@ -155,6 +179,7 @@ end
 
 --- The key with these fields: `k { id = 7 }`, or `k(7)` where there is one field only. Values are strings and whole
 --- numbers. One that could be taken for more than its field is refused: a request must not reach another item by it.
+--- So is one that would make the key too long.
 ---@param given table|string|number
 ---@return string
 function template_mt:__call(given)
@@ -167,7 +192,7 @@ function template_mt:__call(given)
     end
     texts[i] = part
   end
-  return table.concat(texts)
+  return join(self, texts)
 end
 
 --- The beginning that all keys with these fields have in common, up to the first field that is not given: for
@@ -191,7 +216,7 @@ function template_methods:prefix(given)
     if not missing then texts[i] = part end
   end
   if #texts == 0 then refuse(self, missing, "is missing: the key begins with it") end
-  return table.concat(texts)
+  return join(self, texts)
 end
 
 -- ---------------------------------------------------------------------------------------------------- reading ----

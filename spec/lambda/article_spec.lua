@@ -169,6 +169,26 @@ describe("the article's patterns", function()
     end
   end)
 
+  it("a part of a key that is too long for one is a 400", function()
+    local function status(handler, id, body, headers)
+      return ask(handler, { params = { id = id, status = id }, body = body, headers = headers }).statusCode
+    end
+    local once = { { "Idempotency-Key", core.uuid() } }
+    for _, id in ipairs { ("x"):rep(1024), ("x"):rep(3000) } do -- for a sort key, for any
+      for _, name in ipairs { "users.get", "users.delete" } do assert.equal(400, status(name, id)) end
+      assert.equal(400, status("users.create", nil, { id = id, email = "e" }))
+      assert.equal(400, status("users.update", id, { name = "n" }))
+      assert.equal(400, status("batch.create", nil, { { id = id, email = "e" } }))
+      assert.equal(400, status("batch.lookup", nil, { ids = { id } }))
+      assert.equal(400, status("accounts.transfer", nil, { id = id, from = "a", to = "b", amount = 1 }))
+    end
+    local id = ("x"):rep(3000)
+    for _, name in ipairs { "orders.list", "orders.by_status" } do assert.equal(400, status(name, id)) end
+    assert.equal(400, status("orders.create", id, { total = 1, items = {} }, once))
+    assert.equal(400, status("orders.create", "u", { total = 1, items = { { product = id, quantity = 1 } } }, once))
+    assert.equal(400, ask("accounts.balances", { query = { { "id", id } } }).statusCode)
+  end)
+
   describe("of orders", function()
     local day = 86400
     local function place(user, age, status)
@@ -261,7 +281,9 @@ describe("the article's patterns", function()
         '[{"product":"lamp","quantity":1},{"product":"lamp","quantity":1}]' } do
         assert.equal(400, status(('{"total":5,"items":%s}'):format(items)))
       end
-      assert.equal(400, status '{"total":-1,"items":[]}')
+      for _, total in ipairs { "-1", "1e-200", "1e10" } do
+        assert.equal(400, status(('{"total":%s,"items":[]}'):format(total)))
+      end
       assert.equal(201, status '{"total":5,"items":[{"product":"lamp","quantity":1}]}')
     end)
   end)

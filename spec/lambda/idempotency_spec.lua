@@ -149,6 +149,18 @@ describe("idempotency.wrap", function()
     assert.is_true(err:is "IdempotencyResultMissing")
   end)
 
+  it("does the work once, too, when its result is no JSON", function()
+    for layout, result in pairs { plain = { print }, typescript = { 0 / 0 } } do
+      local text, item = capture("stderr", function()
+        local handler, runtime = new({ ok(), ok() }, { layout = layout }, function() return result end)
+        assert.equal(result, handler({ order = "o1" }, ctx))
+        return sent(runtime, 2)
+      end)
+      assert.matches("cannot be kept", text, 1, true)
+      assert.matches('"BOOL":false', core.json_encode(item.ExpressionAttributeValues), 1, true)
+    end
+  end)
+
   it("does not work without having the key", function()
     local handler, _, worked = new { { status = 400, body = '{"__type":"x#AccessDeniedException"}' } }
     assert.is_false((pcall(handler, { order = "o1" }, ctx)))
@@ -325,6 +337,34 @@ describe("idempotency.wrap", function()
       event.body, event.isBase64Encoded = "%", true
       assert.equal(400, new({}, { key = function(_, request) return request.body end })(event, ctx).statusCode)
     end)
+
+    describe("from a browser", function()
+      local shared = { origins = { "https://a.example" } }
+      local function new_with(answers)
+        local key = function(_, request) return request.headers["idempotency-key"] end
+        return (new(answers, { key = key, cors = shared }, http.handler(function() return true end, { cors = shared })))
+      end
+      local origin = { "Origin", "https://a.example" }
+
+      it("marks its own refusals", function()
+        local event = http_events.new("http", { method = "POST", headers = { origin } })
+        local refused = new_with {}(event, ctx)
+        event.rawQueryString = "q=%FF"
+        local unreadable = new_with {}(event, ctx)
+        for _, answer in ipairs { refused, unreadable } do
+          local headers = http_events.headers(answer)
+          assert.same({ 400, "https://a.example", "Origin" },
+            { answer.statusCode, headers["access-control-allow-origin"], headers.vary })
+        end
+      end)
+
+      it("has a preflight answered, which has no key", function()
+        local headers = { origin, { "Access-Control-Request-Method", "POST" } }
+        local answer = new_with {}(http_events.new("http", { method = "OPTIONS", headers = headers }), ctx)
+        assert.same({ 204, "POST" },
+          { answer.statusCode, http_events.headers(answer)["access-control-allow-methods"] })
+      end)
+    end)
   end)
 
   it("refuses options that make no sense", function()
@@ -341,6 +381,7 @@ describe("idempotency.wrap", function()
     assert.matches("layout must be", message { layout = "java" })
     assert.matches('did you mean "layout"', message { layouts = "python" })
     assert.matches("key must be a function", message { key = "order" })
+    assert.matches("cors.origins must be", message { cors = {} }, 1, true)
     assert.matches("handler must be a function", message_of(idempotency.wrap, {}, {}))
   end)
 end)

@@ -3,6 +3,7 @@ local capture = require "spec.support.capture"
 local core = require "dynamodb.core"
 local metrics = require "dynamodb.lambda.metrics"
 local fake_client = require "spec.support.fake_client"
+local process = require "spec.support.process"
 
 local message_of = fake_client.message_of
 
@@ -103,6 +104,35 @@ describe("metrics", function()
     m:add("A", 1)
     local text = capture("stdout", m.flush, m)
     assert.matches('^{.*"A":1.*}\n$', text)
+  end)
+
+  it("of several processes with one log have a line each, however long", function()
+    local path = process.temporary()
+    local file = assert(io.open(path, "w"))
+    file:write [[
+      local metrics, system = require "dynamodb.lambda.metrics", require "dynamodb.system"
+      system.watch(true)
+      system.take_turns()
+      for _ = 1, 3 do
+        if system.fork() == 0 then
+          local m = metrics.new { namespace = "N", dimensions = { long = ("d"):rep(1000) } }
+          for _ = 1, 300 do
+            for i = 1, 100 do m:add(("Metric%d"):format(i) .. ("x"):rep(100), i) end
+            m:flush()
+          end
+          os.exit(0)
+        end
+      end
+      for _ = 1, 3 do system.wait() end]]
+    file:close()
+    local pipe = io.popen(("LUA_CPATH='%s' LUA_PATH='%s' %s %s"):format(package.cpath, package.path, process.lua, path))
+    local count = 0
+    for line in pipe:lines() do
+      assert.is_table((core.json_decode(line)), "a line is mixed with another one")
+      count = count + 1
+    end
+    pipe:close()
+    assert.equal(900, count)
   end)
 
   it("refuse what JSON cannot hold when it is added, not when they are written", function()

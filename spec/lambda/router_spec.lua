@@ -144,6 +144,19 @@ describe("cors", function()
     end
   end)
 
+  it("marks the refusal of a request that cannot be read, which its preflight lets through", function()
+    local handler = router_with({ origins = "*" }):handler()
+    for name, value in pairs { rawQueryString = "q=%FF", body = "%" } do
+      local event = http_events.new("url", { method = "POST", path = "/users", headers = from, base64 = true })
+      event[name] = value
+      local answer = handler(event, {})
+      assert.same({ 400, "*" }, { answer.statusCode, http_events.headers(answer)["access-control-allow-origin"] })
+    end
+    local event = http_events.new("url", { method = "OPTIONS", path = "/users", headers = preflight })
+    event.rawQueryString = "q=%FF"
+    assert.equal(204, handler(event, {}).statusCode)
+  end)
+
   it("does not let other origins in", function()
     local router = router_with { origins = { "https://b.example" } }
     for _, method in ipairs { "GET", "OPTIONS" } do

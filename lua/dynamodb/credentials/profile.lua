@@ -74,7 +74,8 @@ local function place_problem(place)
   return ("credential_source is %q, not Environment, Ec2InstanceMetadata or EcsContainer"):format(place)
 end
 
---- Where the credentials of a profile begin, of several places at the one that the AWS CLI takes.
+--- Where the credentials of a profile begin, of several places at the one that the AWS CLI takes, for which keys of the
+--- credentials file come before a login or a program; those of the config file are no others here.
 ---@param shared dynamodb.SharedConfig
 ---@param name string
 ---@param properties table<string, string>

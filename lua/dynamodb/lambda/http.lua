@@ -51,13 +51,15 @@ end
 ---@param request dynamodb.HttpRequest
 ---@param ctx any
 ---@param id string?
+---@param problem dynamodb.Error?    why the request cannot be read
 ---@return dynamodb.HttpResponse
 ---@return string? methods    of a preflight: those that may be used
-local function respond(settings, find, request, ctx, id)
+local function respond(settings, find, request, ctx, id, problem)
   local f, methods = find(request)
   if settings.cors and cors.is_preflight(request) and (f or methods) then
     return responses.new(204), methods or request.headers["access-control-request-method"]
   end
+  if problem then return failure.response(problem, id) end
   if not f then
     local made = failure.response(requests.failure(methods and 405 or 404,
       methods and "Method not allowed" or "Not found"), id)
@@ -85,18 +87,13 @@ local function make(settings, find)
   return function(event, ctx)
     if type(event) == "string" then event = core.json_decode(event) end
     local source = events.source(event)
-    local request, err = requests.new(event)
-    if not request and not err.expose then error(err, 0) end
-    local id = type(ctx) == "table" and ctx.request_id or request and request.request_id
-    local made
-    if request then
-      local methods
-      made, methods = respond(settings, find, request, ctx, id)
-      if settings.cors then cors.add(settings.cors, request, made, methods) end
-      if request.method == "HEAD" then made.body = nil end
-    else
-      made = failure.response(err, id)
-    end
+    local readable, err, unreadable = requests.new(event)
+    local request = readable or unreadable
+    if not request then error(err, 0) end
+    local id = type(ctx) == "table" and ctx.request_id or request.request_id
+    local made, methods = respond(settings, find, request, ctx, id, err)
+    if settings.cors then cors.add(settings.cors, request, made, methods) end
+    if request.method == "HEAD" then made.body = nil end
     return responses.render(made, source, event)
   end
 end
@@ -156,7 +153,8 @@ end
 ---@return dynamodb.HttpRequest?
 ---@return dynamodb.Error?    code InvalidEvent, or status 400: the body cannot be read, or the URL is not UTF-8
 function http.request(event)
-  return requests.new(event)
+  local request, err = requests.new(event)
+  return request, err
 end
 
 --- A response of plain JSON.

@@ -3,6 +3,7 @@
 local canonical = require "dynamodb.lambda.canonical"
 local complain = require "dynamodb.lambda.complain"
 local core = require "dynamodb.core"
+local cors = require "dynamodb.lambda.cors"
 local errors = require "dynamodb.error"
 local events = require "dynamodb.lambda.events"
 local expr = require "dynamodb.expression.operators"
@@ -16,7 +17,7 @@ local idempotency = {}
 
 local OPTIONS = {
   table = true, name = true, key = true, validate = true, ttl = true, lock = true, missing = true, layout = true,
-  cache = true, keep = true,
+  cache = true, keep = true, cors = true,
 }
 
 -- What a client is told by: its own doing. A table that refuses or is not there is none of it.
@@ -38,6 +39,7 @@ local LONGEST = 900 -- seconds that an invocation may take. Source: "Lambda quot
 ---@field layout "plain"|"python"|"typescript"
 ---@field keep fun(result: any): boolean
 ---@field cache table?
+---@field cors dynamodb.Cors?
 
 ---@param code string
 ---@param message string
@@ -144,7 +146,7 @@ local function result_of(self, item, checksum)
   return true, data
 end
 
---- Keeps the result. Where it is too large for an item, that the work was done is kept all the same.
+--- Keeps the result. Where it cannot be kept, that the work was done is all the same.
 ---@param self dynamodb.Idempotency
 ---@param key table
 ---@param item table    as it was taken
@@ -154,16 +156,17 @@ end
 ---@return table? kept
 local function complete(self, key, item, result, ctx)
   if result == nil then result = core.null end
-  local kept = {
-    status = "COMPLETED", expiration = math.floor(wall_clock(self) + self.ttl),
-    data = self.layout == "typescript" and result or core.json_encode(result),
-  }
-  local options = { where = { owner = item.owner } }
-  local ok, err = self.table:update(key, { set = kept }, options)
-  if not ok and err:is "Validation" then
+  local kept = { status = "COMPLETED", expiration = math.floor(wall_clock(self) + self.ttl) }
+  local function write() return self.table:update(key, { set = kept }, { where = { owner = item.owner } }) end
+  local is_json, ok, err = pcall(function()
+    kept.data = self.layout == "typescript" and result or core.json_encode(result)
+    return write()
+  end)
+  if not is_json then ok, err = nil, ok end
+  if not is_json or not ok and err:is "Validation" then
     complain(ctx, "idempotency", "the result cannot be kept: " .. tostring(err))
     kept.data, kept.kept = nil, false
-    ok, err = self.table:update(key, { set = kept }, options)
+    ok, err = write()
   end
   if not ok and not err:is "ConditionalCheckFailed" then return err end
   if not ok then complain(ctx, "idempotency", "the work took longer than its key was locked and may be done twice") end
@@ -306,8 +309,8 @@ end
 --- A handler that does its work once for each key. A repetition gets the kept result; one that comes while the work is
 --- under way fails with the code IdempotencyInProgress. When the handler raises, or returns `nil, err`, nothing is kept
 --- and the next event tries again. For a request of HTTP such failures are responses (409, 422, 400), else they are
---- raised. A result that is too large for an item (400 KB) is not kept, but that the work was done is: a repetition
---- fails with the code IdempotencyResultMissing (409).
+--- raised. A result that is too large for an item (400 KB), or no JSON, is not kept, but that the work was done is: a
+--- repetition fails with the code IdempotencyResultMissing (409).
 ---
 --- | option | meaning |
 --- | --- | --- |
@@ -321,8 +324,11 @@ end
 --- | `layout` | "plain"; "python" or "typescript": keys and data as Powertools writes them there by default |
 --- | `cache` | how many results are kept in memory as well; none |
 --- | `keep` | `f(result)`: keep it? Responses with a status of 500 or more, or 429, are not |
+--- | `cors` | as of the `http.handler` within, for the responses to failures |
 ---
---- Results must be what JSON can hold. A table with a sort key has all items of a handler in one partition.
+--- What a browser asks before a request (OPTIONS, a preflight) has no key, and goes to the handler as it is.
+---
+--- A table with a sort key has all items of a handler in one partition.
 ---@param handler fun(event: any, ctx: any): any, any
 ---@param options table
 ---@return fun(event: any, ctx: any): any, any
@@ -333,23 +339,21 @@ function idempotency.wrap(handler, options)
     table = options.table, name = options.name, key = options.key, validate = options.validate,
     ttl = options.ttl or 3600, lock = options.lock or LONGEST, missing = options.missing or "error",
     layout = options.layout or "plain", keep = options.keep or is_final,
-    cache = options.cache and { size = options.cache, items = {}, order = {} },
+    cache = options.cache and { size = options.cache, items = {}, order = {} }, cors = cors.new(options.cors),
   }
   return function(event, ctx)
-    local request, unreadable = requests.new(event)
-    local is_http = request or unreadable.expose
-    local ok, result, problem
-    if request or not is_http then
-      ok, result, problem = call(self, handler, event, ctx, request)
-    else
-      result = unreadable
-    end
+    local readable, err, unreadable = requests.new(event)
+    local request = readable or unreadable
+    if request and cors.is_preflight(request) then return handler(event, ctx) end
+    local ok, result, problem = nil, err, nil
+    if not unreadable then ok, result, problem = call(self, handler, event, ctx, readable) end
     if ok then return result, problem end
-    if not is_http then error(result, 0) end
-    local id = type(ctx) == "table" and ctx.request_id or request and request.request_id
+    if not request then error(result, 0) end
+    local id = type(ctx) == "table" and ctx.request_id or request.request_id
     local is_told = result.expose or result.retryable or TOLD[result.code]
     local response, is_ours = failure.response(is_told and result or nil, id)
     if is_ours then complain(ctx, "idempotency", result) end
+    if self.cors then cors.add(self.cors, request, response) end
     return responses.render(response, events.source(event), event)
   end
 end

@@ -1,6 +1,7 @@
 --- Metrics of CloudWatch as lines of a function's log: its embedded metric format needs no request and no permission.
 local core = require "dynamodb.core"
 local fault = require "dynamodb.lambda.fault"
+local system = require "dynamodb.system"
 local usage = require "dynamodb.usage"
 
 local metrics_methods = {}
@@ -196,10 +197,11 @@ end
 
 local OPTIONS = { namespace = true, dimensions = true, write = true, clock = true }
 
+--- Writes a line at once: in parts, as Lua's buffer would write it, it could be mixed with those of other processes.
 ---@param line string
 local function print_line(line)
-  io.stdout:write(line, "\n")
   io.stdout:flush()
+  system.write(1, line .. "\n")
 end
 
 local metrics = {}

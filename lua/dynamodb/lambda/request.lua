@@ -183,6 +183,7 @@ local request = { failure = failure }
 ---@return dynamodb.HttpRequest?
 ---@return dynamodb.Error?    code InvalidEvent: it is of no HTTP source; status 400: its body is not the base64 that it
 ---                           says, or its URL is not UTF-8
+---@return dynamodb.HttpRequest? unreadable    with status 400: for an answer, which needs method and headers
 function request.new(event)
   local source = events.source(event)
   if source ~= "rest" and source ~= "http" and source ~= "url" and source ~= "alb" then
@@ -221,10 +222,10 @@ function request.new(event)
   for name, value in pairs(table_of(event.pathParameters)) do
     if text_of(value) then self.params[name] = of_path(value) end
   end
-  if not has_text_only(self) then return nil, failure(400, "The URL is not UTF-8") end
+  if not has_text_only(self) then return nil, failure(400, "The URL is not UTF-8"), self end
   if self.body and event.isBase64Encoded == true then
     self.body = core.unbase64(self.body)
-    if not self.body then return nil, failure(400, "The body cannot be read") end
+    if not self.body then return nil, failure(400, "The body cannot be read"), self end
   end
   return self
 end
