@@ -5,6 +5,8 @@ local loopback = require "spec.support.loopback"
 local plain = require "dynamodb.runtime.plain"
 local process = require "spec.support.process"
 
+local open = io.open -- which `find` takes away
+
 local JSON = '{"Version":1,"AccessKeyId":"AK","SecretAccessKey":"SECRET12","SessionToken":"T",'
   .. '"Expiration":"2199-01-01T00:00:00Z"}'
 
@@ -110,7 +112,7 @@ describe("credential_process", function()
         runtime:sleep(0.001)
         ticks = ticks + 1
       end
-      assert(io.open(directory .. "/ticked", "wb")):close()
+      assert(open(directory .. "/ticked", "wb")):close()
     end)
     local ticks_then
     local path = script("waits", ("while ! test -e %s/ticked; do sleep 0.01; done; echo '%s'"):format(directory, JSON))

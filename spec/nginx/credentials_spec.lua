@@ -100,7 +100,7 @@ describe("credentials in nginx", function()
 
   it("are not waited for beyond the time of a request, and are there for the next one", function()
     start ""
-    peer:set { delay = 2 }
+    peer:set { delay = 1 }
     assert.matches("^DeadlineExceeded: the deadline passed in waiting for credentials", (select(2,
       self:get "/get?timeout=0.2")))
     assert_all("^Ada$", (ask_all(1)))
@@ -129,7 +129,7 @@ describe("credentials in nginx", function()
 
   it("that cannot be fetched are an error for all, after one fetch", function()
     start ""
-    peer:set { delay = 2, refuses = 403 } -- by then all 20 have asked
+    peer:set { delay = 1, refuses = 403 } -- by then all 20 have asked
     assert_all("^CredentialsError: ", (ask_all(20)))
     assert.equal(1, peer:count "fetches")
   end)
