@@ -190,7 +190,7 @@ describe("Table:cached", function()
 
     it("and gives its failure to all of them", function()
       start "ttl = 60"
-      peer:set { delay = 1, status = 400, code = "AccessDeniedException" } -- by then all 20 have asked
+      peer:set { delay = 0.7, status = 400, code = "AccessDeniedException" } -- by then all 20 have asked
       local asked = {}
       for i = 1, 20 do asked[i] = self:ask "/get" end
       for i = 1, 20 do assert.equal("error AccessDeniedException\n", select(2, nginx.answer(asked[i]))) end
@@ -227,7 +227,7 @@ describe("Table:cached", function()
 
     it("and keeps to the time of each", function()
       start "ttl = 60"
-      peer:set { delay = 1 }
+      peer:set { delay = 0.7 }
       local patient = self:ask "/get"
       peer:await("gets", 1)
       assert.equal("error DeadlineExceeded", ask "/get?timeout=0.1")
@@ -236,7 +236,7 @@ describe("Table:cached", function()
 
     it("more when the time of the one that fetches is over before that of others", function()
       start "ttl = 60"
-      peer:set { delay = 1 }
+      peer:set { delay = 0.7 }
       local hasty = self:ask "/get?timeout=0.2"
       peer:await("gets", 1)
       local patient = self:ask "/get"
@@ -408,7 +408,7 @@ describe("Table:cached", function()
 
     it("that was read while a write was under way whose client goes", function()
       start "ttl = 60"
-      peer:set { delay = 1 }
+      peer:set { delay = 0.7 }
       local writer = self:ask "/put"
       peer:await("writes", 1)
       writer:close()
