@@ -215,9 +215,9 @@ describe("Through the fault proxy", function()
       if result.ok then
         assert.equal(1, entry and entry.times, id)
         done, runs, attempts = done + 1, runs + result.meta.runs, attempts + result.meta.attempts
-      elseif entry then
-        assert.equal(1, entry.times, id)
+      else -- not run again: a conflict behind an answer that was lost, which may have been the answer that it was done
         assert.is_true(result.err.ambiguous, tostring(result.err))
+        if entry then assert.equal(1, entry.times, id) end
       end
       if entry then
         expected[entry.from] = expected[entry.from] - entry.amount
@@ -231,8 +231,8 @@ describe("Through the fault proxy", function()
       total = total + balance
     end
     assert.equal(accounts * 1000, total)
-    -- A conflict behind an answer that was lost is not run again. How many meet that is chance: 0 to 6 were seen.
-    assert.is_true(done >= count * 0.9, done)
+    -- How many were not run again is chance: 0 to 6 of 100 were seen, one in 40 on the average.
+    assert.is_true(done >= count / 2, done)
     -- Conflicts ran functions again, lost replies were asked for again.
     assert.is_true(runs > done and attempts > runs)
     assert.is_true(counts.conflict > 0 and counts.drop_reply + counts.reset + counts.truncate > 0)
