@@ -268,8 +268,8 @@ describe("a connection", function()
   it("is opened anew while older ones still run in a retired pool, which are closed later", function()
     local answer = { "send", server.response "{}" }
     local slowly = { "await", "retired" }
-    serve { { { "read" }, answer, { "read" }, slowly, answer, { "again" } }, { { "read" }, slowly, answer, { "again" } },
-      { { "read" }, answer, { "again" } } }
+    serve { { { "read" }, answer, { "read" }, slowly, answer, { "again" } },
+      { { "read" }, slowly, answer, { "again" } }, { { "read" }, answer, { "again" } } }
     assert(http.send(pool, http.request(peer)))
     local slow = { pool:start(http.request(peer)), pool:start(http.request(peer)) }
     pool:step(0)
