@@ -358,6 +358,14 @@ describe("time", function()
     end)
   end
 
+  it("is over at the deadline, of a peer that does not read: not after idle_timeout", function()
+    serve { { { "stall" } } }
+    for i = 1, 10 do -- the deadline ends the wait for the socket and the whole of it in the same moment
+      local seconds = 0.1 + i / 1000
+      assert_failed("DeadlineExceeded", true, timed(seconds, { body = ("x"):rep(16 * 2 ^ 20) }, seconds))
+    end
+  end)
+
   it("is over at the deadline, of a peer that reads slowly", function()
     serve { { { "sip", every = 0.05, size = 2 ^ 17, times = 20 }, { "drain" } } }
     assert_failed("DeadlineExceeded", true, timed(0.5, { body = ("x"):rep(32 * 2 ^ 20) }, 0.5))
