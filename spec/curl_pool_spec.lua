@@ -14,7 +14,7 @@ end)
 
 --- Steps until the server has seen so many requests.
 local function step_until(pool, requests)
-  local stop = pool:now() + 5
+  local stop = pool:now() + 60
   repeat
     pool:step(0.01)
     assert(pool:now() < stop, "the requests do not arrive")
@@ -56,7 +56,8 @@ describe("curl.pool", function()
 
   it("has two clocks", function()
     local pool = curl.pool()
-    assert.is_true(math.abs(pool:time() - os.time()) < 2)
+    local earliest, wall = os.time(), pool:time()
+    assert.is_true(earliest <= wall and wall < os.time() + 2)
     local before = pool:now()
     process.sleep(0.01)
     assert.is_true(pool:now() > before)
@@ -72,7 +73,7 @@ describe("100 transfers at once", function()
       for i = 1, 100 do transfers[i] = pool:start(http.request(peer, { body = ("%d"):format(i) })) end
       assert.equal(100, pool:active())
       while pool:active() > 0 do ended = ended + pool:step() end
-      assert.is_true(pool:now() - started < 1.5)
+      assert.is_true(pool:now() - started < 15) -- 30 s if one came after the other
       assert.equal(100, ended)
       for i = 1, 100 do assert.equal(200, transfers[i]:result().status) end
     end
@@ -85,7 +86,7 @@ describe("100 transfers at once", function()
       { { "read" }, { "send", server.response "first" }, { "drain" } }, { { "read" }, { "close" } },
       { { "read" }, { "send", "nonsense" } }, { { "read" }, { "stall" } },
     }
-    local pool, transfers = curl.pool { idle_timeout = 0.2 }, {}
+    local pool, transfers = curl.pool { idle_timeout = 1 }, {}
     for i = 1, 4 do transfers[i] = pool:start(http.request(peer)) end
     local outcomes = {}
     for i = 1, 4 do
@@ -100,11 +101,15 @@ end)
 
 describe("a transfer", function()
   it("keeps its result when another one is waited for", function()
-    serve { server.answering(server.response "quick", 0.1), server.answering(server.response "slow", 0.3) }
+    serve { { { "read" }, { "await", "both" }, { "send", server.response "quick" }, { "drain" } },
+      { { "read" }, { "await", "quick" }, { "send", server.response "slow" }, { "drain" } } }
     local pool = curl.pool {}
     local quick = pool:start(http.request(peer))
     step_until(pool, 1)
     local slow = pool:start(http.request(peer))
+    peer:let "both"
+    while pool:active() > 1 do pool:step(0.01) end
+    peer:let "quick"
     assert.equal("slow", http.finish(pool, slow).body)
     assert.equal("dynamodb.curl.transfer (answered)", tostring(quick))
     collectgarbage()
@@ -208,7 +213,7 @@ describe("a forked child", function()
       collectgarbage()
       return tostring(response and response.status)
     end)
-    assert.equal(0, child:wait(5))
+    assert.equal(0, child:wait(60))
     assert.equal("200", child:output())
     assert.equal(200, http.send(pool, http.request(peer, { body = "parent" })).status)
     local seen = peer:requests()
@@ -217,7 +222,7 @@ describe("a forked child", function()
   end)
 
   it("fails its copy of what was under way, and the parent's goes on", function()
-    serve { server.answering(server.response "{}", 0.3) }
+    serve { { { "read" }, { "await", "fork" }, { "send", server.response "{}" }, { "drain" } } }
     local pool = curl.pool {}
     local transfer = pool:start(http.request(peer))
     step_until(pool, 1)
@@ -225,8 +230,9 @@ describe("a forked child", function()
       local _, code, message, sent = transfer:result()
       return ("%s %s %s %d"):format(code, message:match "forked", tostring(sent), pool:active())
     end)
-    assert.equal(0, child:wait(5))
+    assert.equal(0, child:wait(60))
     assert.equal("ConnectionError forked true 0", child:output())
+    peer:let "fork"
     assert.equal(200, http.finish(pool, transfer).status)
     pool:close()
   end)
@@ -237,7 +243,7 @@ describe("a forked child", function()
     local pool = curl.pool { ca_bundle = tls.authority() }
     local function exchange(body)
       local transfer = pool:start(http.request(peer, { scheme = "https", body = body, repeat_safe = false }))
-      assert(process.await(5, function()
+      assert(process.await(60, function()
         pool:step(0.01)
         return peer:output():find(body, 1, true)
       end))
@@ -252,7 +258,7 @@ describe("a forked child", function()
         collectgarbage()
         collectgarbage()
       end)
-      assert.equal(0, child:wait(5))
+      assert.equal(0, child:wait(60))
       exchange("after " .. ending)
     end
     local _, handshakes = peer:output():gsub("CIPHER is", "")
@@ -264,11 +270,11 @@ end)
 describe("programs that are started", function()
   it("do not inherit the connections, and forked children do not keep them open", function()
     for _, start in ipairs {
-      function() return process.start { "sleep", "10" } end,
+      function() return process.start { "sleep", "600" } end,
       function(pool)
         return process.fork(function()
           pool:step(0)
-          process.sleep(10)
+          process.sleep(600)
         end)
       end,
     } do
@@ -278,7 +284,7 @@ describe("programs that are started", function()
       local child = start(pool)
       process.sleep(0.05)
       pool:close()
-      assert(peer:await("eof", 1, 2))
+      assert(peer:await("eof", 1))
       child:stop()
       peer:stop()
     end

@@ -267,13 +267,15 @@ describe("a connection", function()
 
   it("is opened anew while older ones still run in a retired pool, which are closed later", function()
     local answer = { "send", server.response "{}" }
-    serve { { { "read" }, answer, { "read" }, { "wait", 0.2 }, answer, { "again" } },
-      server.answering(answer[2], 0.2) }
+    local slowly = { "await", "retired" }
+    serve { { { "read" }, answer, { "read" }, slowly, answer, { "again" } },
+      { { "read" }, slowly, answer, { "again" } }, { { "read" }, answer, { "again" } } }
     assert(http.send(pool, http.request(peer)))
     local slow = { pool:start(http.request(peer)), pool:start(http.request(peer)) }
     pool:step(0)
     pool:retire()
     assert(http.send(pool, http.request(peer)))
+    peer:let "retired"
     for _, transfer in ipairs(slow) do assert(http.finish(pool, transfer)) end
     assert.equal(3, #peer:events "connection")
     assert(http.send(pool, http.request(peer)))

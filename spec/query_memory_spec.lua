@@ -2,6 +2,7 @@
 -- at the same time.
 local dynamodb = require "dynamodb"
 local fake = require "dynamodb.runtime.fake"
+local heap = require "spec.support.heap"
 local server = require "spec.support.server"
 
 -- Under the collector that runs at each allocation, fewer items must do.
@@ -36,13 +37,6 @@ local function paged_table(pages, per_page, delay)
   return connect({ runtime = runtime }):table("t", { partition = "pk", types = { pk = "N" } }), runtime
 end
 
-local function kilobytes()
-  if rawget(_G, "jit") then require("jit").flush() end -- or LuaJIT's traces, which come and go, would be counted
-  collectgarbage()
-  collectgarbage()
-  return collectgarbage "count"
-end
-
 describe("memory", function()
   -- Kilobytes that 90,000 more items have added.
   local function growth(options)
@@ -50,8 +44,8 @@ describe("memory", function()
     local count, before, after = 0, nil, nil
     for _ in t:scan(options) do
       count = count + 1
-      if count == 40 * PER_PAGE then before = kilobytes() end
-      if count == 400 * PER_PAGE then after = kilobytes() end
+      if count == 40 * PER_PAGE then before = heap() end
+      if count == 400 * PER_PAGE then after = heap() end
     end
     assert.equal(480 * PER_PAGE, count)
     return after - before

@@ -53,11 +53,12 @@ describe("the plain runtime", function()
     runtime:sleep(0)
     runtime:sleep(-1)
     local slept = runtime:now() - before
-    assert.is_true(slept >= 0.15 and slept < 0.6, slept)
+    assert.is_true(slept >= 0.15 and slept < 10, slept)
   end)
 
   it("has a monotonic clock and one on the wall", function()
-    assert.is_true(math.abs(runtime:time() - os.time()) < 2)
+    local earliest, wall = os.time(), runtime:time()
+    assert.is_true(earliest <= wall and wall < os.time() + 2)
     assert.is_true(runtime:now() <= runtime:now())
   end)
 

@@ -211,7 +211,7 @@ describe("system.interrupts", function()
   end
 
   local function ready(child)
-    assert.is_truthy(process.await(10, function() return child:output():find "ready" end), process.read(child.stderr))
+    assert.is_truthy(process.await(60, function() return child:output():find "ready" end), process.read(child.stderr))
   end
 
   it("tells of SIGINT and of SIGTERM", function()
@@ -219,7 +219,7 @@ describe("system.interrupts", function()
       local child = run "wait() print(interrupts:raised())"
       ready(child)
       child:kill(signal)
-      assert.equal(0, child:wait(10))
+      assert.equal(0, child:wait(60))
       assert.equal("ready\n" .. name .. "\n", child:output())
     end
   end)
@@ -229,9 +229,9 @@ describe("system.interrupts", function()
       local child = run "wait() print 'once' posix.sleep(60)"
       ready(child)
       child:kill(first)
-      assert.is_truthy(process.await(10, function() return child:output():find "once" end))
+      assert.is_truthy(process.await(60, function() return child:output():find "once" end))
       child:kill(second)
-      assert.equal(128 + second, child:wait(10))
+      assert.equal(128 + second, child:wait(60))
     end
   end)
 
@@ -239,9 +239,9 @@ describe("system.interrupts", function()
     local child = run "while true do posix.sleep(60) end"
     ready(child)
     child:kill(SIGINT)
-    assert.is_truthy(process.await(10, function() return process.read(child.stderr) == "noticed " end))
+    assert.is_truthy(process.await(60, function() return process.read(child.stderr) == "noticed " end))
     child:kill(SIGINT)
-    assert.equal(128 + SIGINT, child:wait(10))
+    assert.equal(128 + SIGINT, child:wait(60))
   end)
 
   it("are taken by one at a time", function()

@@ -14,6 +14,12 @@ if [[ ${FLAVOUR:-plain} == asan ]]; then
     "ASAN_OPTIONS=exitcode=99:detect_leaks=1:detect_stack_use_after_return=1"
     "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
 fi
+# The specs are not about an account, a profile or a proxy of who runs them, unless it is for a service of theirs.
+if [[ -z ${DYNAMODB_TEST_ENDPOINT:-} || -n ${DYNAMODB_TEST_ENGINE:-} ]]; then
+  for name in "${!AWS_@}" {http,https,all,no}_proxy {HTTP,HTTPS,ALL,NO}_PROXY; do unset "$name"; done
+  export HOME=$PWD/build/spec/home
+  mkdir -p "$HOME"
+fi
 export DYNAMODB_TEST_LUA=$lua
 export LUA_PATH="./lua/?.lua;./lua/?/init.lua;./?.lua;;" LUA_CPATH="./$built/?.so;;"
 specs () {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What AWS would make of a SAM template: its linter (cfn-lint) and its translator, fetched by pip into cache/.
 #
+#   tools/template.sh fetch          downloads both, if they are not there
 #   tools/template.sh lint FILE      the linter's findings; status 0 if there are none
 #   tools/template.sh expand FILE    the CloudFormation template that SAM makes of it, as JSON
 #
@@ -21,10 +22,11 @@ fetch () {
   mv "$tools.new" "$tools"
 }
 
-[[ $# == 2 ]] || die "lint or expand which template?"
+[[ $# == 2 || ${1:-} == fetch ]] || die "lint or expand which template?"
 fetch
 export PYTHONPATH=$tools PYTHONDONTWRITEBYTECODE=1 AWS_DEFAULT_REGION=eu-west-1
 case $1 in
+  fetch) ;;
   lint)
     attend python3 "$tools/bin/cfn-lint" --regions eu-west-1 -- "$2"
     expanded=$(mktemp --suffix .json)
@@ -34,5 +36,5 @@ case $1 in
     attend python3 "$tools/bin/cfn-lint" --regions eu-west-1 --ignore-checks W3005 -- "$expanded"
     ;;
   expand) attend python3 tools/template.py "$2" ;;
-  *) die "there are lint and expand" ;;
+  *) die "there are fetch, lint and expand" ;;
 esac

@@ -58,6 +58,7 @@ if [[ $FLAVOUR == plain ]]; then
   attend make -j2 lambda ARCH=arm64 || say "no bootstrap for arm64: Debian's arm64 packages cannot be had here"
 fi
 tools/peers.sh fetch
+tools/template.sh fetch || say "no cfn-lint, no aws-sam-translator: pip cannot fetch them here"
 
 luas=()
 for lua in 5.4 luajit 5.3; do

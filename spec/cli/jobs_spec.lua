@@ -134,9 +134,9 @@ describe("jobs by the command", function()
       local tbl, checkpoint = people(800), process.temporary()
       local file = split_of(tbl)
       local child = command.start { "migrate", file, "--checkpoint", checkpoint, "--wcu", "100" }
-      assert(process.await(30, function() return process.read(child.stderr):find '"phase":"migrating"' end))
+      assert(process.await(60, function() return process.read(child.stderr):find '"phase":"migrating"' end))
       child:kill(SIGTERM)
-      assert.equal(143, child:wait(30))
+      assert.equal(143, child:wait(60))
       local told = command.last(child:output())
       assert.equal("stopped", told.stopped)
       assert.equal(800, report(0, { "migrate", file, "--checkpoint", checkpoint }).counts.changed)
@@ -148,7 +148,7 @@ describe("jobs by the command", function()
       local file = split_of(tbl)
       local proxy = fault_proxy.start { faults = { delay = 1 }, delay = { 60, 60 }, only = { "UpdateItem" } }
       local child = command.start { "migrate", file, "--checkpoint", checkpoint, "--endpoint-url", proxy.endpoint }
-      assert(process.await(30, function() return (proxy:counts().delay or 0) > 0 end))
+      assert(process.await(60, function() return (proxy:counts().delay or 0) > 0 end))
       local ended = process.await(4, function() -- sooner than any request is given up
         child:kill(SIGINT)
         return not child:alive()

@@ -178,9 +178,9 @@ describe("reading with the command", function()
       words.env = { AWS_ENDPOINT_URL = "http://127.0.0.1:" .. deaf.port }
       local before = #deaf:requests()
       local child = command.start(words)
-      assert(process.await(20, function() return #deaf:requests() > before end))
+      assert(process.await(60, function() return #deaf:requests() > before end))
       child:kill(2)
-      assert.equal(130, child:wait(20), words[1])
+      assert.equal(130, child:wait(60), words[1])
       assert.equal("", process.read(child.stderr))
     end
     deaf:stop()

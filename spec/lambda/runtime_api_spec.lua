@@ -69,8 +69,13 @@ describe("The Lambda runtime and its Runtime API:", function()
       { { "read" }, { "send", event "1" }, { "close" } },
       { { "read" }, { "send", ACCEPTED }, { "close" } },
       { { "read" }, { "send", event "2" }, { "stall" } },
-      handler = "return { handler = function(event) os.execute 'sleep 0.05' return event end }",
+      handler = [[return { handler = function(event)
+        while not io.open(os.getenv "LAMBDA_TASK_ROOT" .. "/go") do os.execute "sleep 0.01" end
+        return event
+      end }]],
     }
+    assert(f.server:await("closed", 1))
+    assert(io.open(f.directory .. "/go", "w")):close()
     local posts = f:posts(1)
     assert.same({ "1", 2 }, { posts[1].body, posts[1].connection })
     assert.equal(3, f:posts(2, "GET")[2].connection)
@@ -154,7 +159,7 @@ describe("The Lambda runtime and its Runtime API:", function()
 
   it("one that cannot be reached is given up", function()
     f = runtime_api.run { handler = ECHO, env = { AWS_LAMBDA_RUNTIME_API = "127.0.0.1:1" } }
-    assert.equal(2, f.child:wait(20))
+    assert.equal(2, f.child:wait(60))
     assert.truthy(f:output():find("Connection refused", 1, true))
   end)
 
@@ -201,7 +206,7 @@ describe("The Lambda runtime and its Runtime API:", function()
       event "1", ACCEPTED,
       handler = "return { handler = function() print 'begun' os.execute 'sleep 0.2' return 7 end }",
     }
-    assert.truthy(process.await(5, function() return f:output():find "begun" end))
+    assert.truthy(process.await(60, function() return f:output():find "begun" end))
     f.child:kill(SIGTERM)
     assert.equal("7", f:posts(1)[1].body)
     assert.equal(0, f:exit_code())
@@ -223,10 +228,11 @@ describe("The Lambda runtime and its Runtime API:", function()
   end)
 
   it("a process that was frozen while it waited goes on", function()
-    run { { { "read" }, { "wait", 0.3 }, { "send", event "1" }, { "read" }, { "send", ACCEPTED } } }
+    run { { { "read" }, { "await", "freeze" }, { "send", event "1" }, { "read" }, { "send", ACCEPTED } } }
     assert.equal(1, #f:posts(1, "GET"))
     f.child:kill(SIGSTOP)
-    process.sleep(0.5)
+    f.server:let "freeze"
+    process.sleep(0.3)
     assert.same({}, f:posts(0))
     f.child:kill(SIGCONT)
     assert.equal("1", f:posts(1)[1].body)
@@ -306,7 +312,7 @@ describe("The Lambda runtime and its Runtime API:", function()
         handler = [[
           local path = os.getenv "DIRECTORY" .. "/told"
           local function handler()
-            for _ = 1, 100 do
+            for _ = 1, 1000 do
               if io.open(path) then return "told" end
               os.execute "sleep 0.05"
             end
@@ -333,7 +339,7 @@ describe("The Lambda runtime and its Runtime API:", function()
           os.exit(3)]],
       }
       local function starts() return #process.read(directory .. "/starts") end
-      assert.truthy(process.await(5, function() return starts() >= 3 end))
+      assert.truthy(process.await(60, function() return starts() >= 3 end))
       process.sleep(0.5)
       f.child:kill(SIGTERM)
       assert.equal(0, f:exit_code())

@@ -312,7 +312,7 @@ describe("The Lambda runtime", function()
 
     it("on one line of the log", function()
       failure { handler = handler "error('two\\nlines', 0)" }
-      local line = process.await(5, function() return f:output():match "([^\n]*two[^\n]*)\n" end)
+      local line = process.await(60, function() return f:output():match "([^\n]*two[^\n]*)\n" end)
       assert.truthy(line:find("^%[ERROR%]\t[%d:TZ.-]+\tid%-1\tError: two\rlines\r\t.*app.lua:1: in "))
     end)
   end)
@@ -401,7 +401,7 @@ describe("The Lambda runtime", function()
     local dynamodb = server.start { { { "read" }, { "stall" } } }
     local report = failure {
       event("{}", {
-        ["Lambda-Runtime-Deadline-Ms"] = ("%d"):format((os.time() + 2) * 1000),
+        ["Lambda-Runtime-Deadline-Ms"] = ("%d"):format((os.time() + 4) * 1000),
         ["Lambda-Runtime-Trace-Id"] = "Root=1-2-3;Sampled=1",
       }),
       handler = [[
@@ -457,7 +457,7 @@ describe("The Lambda runtime", function()
 
   it("writes what the handler prints, line by line", function()
     run { event "1", handler = handler "print 'printed'" }:posts(1)
-    assert.truthy(process.await(5, function() return f:output():find("printed\n", 1, true) end))
+    assert.truthy(process.await(60, function() return f:output():find("printed\n", 1, true) end))
   end)
 
   it("loads native modules of the function's package", function()

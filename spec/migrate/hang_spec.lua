@@ -177,9 +177,9 @@ describe("a job that is stopped while the network hangs", function()
       env = { AWS_ENDPOINT_URL = proxy.endpoint } }
     proxy:configure { seed = 1, faults = { hang_reply = 1 }, only = { "UpdateItem" } }
     local child = command.start(words)
-    assert(process.await(30, function() return proxy:counts().hang_reply > 0 end))
+    assert(process.await(60, function() return proxy:counts().hang_reply > 0 end))
     child:kill(2)
-    assert.equal(130, child:wait(30))
+    assert.equal(130, child:wait(60))
     assert.equal("stopped", command.last(process.read(child.stdout)).stopped)
     local progress = {}
     local told = process.read(child.stderr)

@@ -34,8 +34,8 @@ describe("a migration that is killed", function()
     return made
   end
 
-  local function start(tbl, checkpoint)
-    return process.start { process.lua, "spec/support/migration_process.lua", tbl.name, checkpoint, "4" }
+  local function start(tbl, checkpoint, wcu)
+    return process.start { process.lua, "spec/support/migration_process.lua", tbl.name, checkpoint, "4", wcu }
   end
 
   -- Starts it until it ends by itself, and kills it each time but the last, later and later; `meanwhile` is called all
@@ -135,11 +135,11 @@ describe("a migration that is killed", function()
   it("ends cleanly at a checkpoint on SIGINT and goes on from there", function()
     local count = math.floor(COUNT / 5)
     local tbl, checkpoint = people(count), migration.path()
-    local child = start(tbl, checkpoint)
-    assert.is_truthy(process.await(20, function() return process.read(checkpoint) ~= "" end))
+    local child = start(tbl, checkpoint, "100") -- or it may be done before it is told
+    assert.is_truthy(process.await(60, function() return process.read(checkpoint) ~= "" end))
     process.sleep(0.1)
     child:kill(SIGINT)
-    assert.equal(0, child:wait(20), process.read(child.stderr))
+    assert.equal(0, child:wait(60), process.read(child.stderr))
     assert.matches("^stopped\t", child:output())
     child = start(tbl, checkpoint)
     assert.equal(0, child:wait(PATIENCE), process.read(child.stderr))

@@ -1,4 +1,5 @@
 -- Jobs need as much memory for many items as for few.
+local heap = require "spec.support.heap"
 local migrate = require "dynamodb.migrate"
 local migration = require "spec.support.migration"
 local small_service = require "spec.support.small_service"
@@ -11,8 +12,7 @@ local function peak(count, job)
   local db = small_service.connect(small_service.numbered(count))
   local most = 0
   job(db:table("t", { partition = "pk", types = { pk = "N" } }), function()
-    collectgarbage()
-    most = math.max(most, collectgarbage "count")
+    most = math.max(most, heap())
   end)
   db:close()
   return most

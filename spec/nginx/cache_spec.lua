@@ -190,7 +190,7 @@ describe("Table:cached", function()
 
     it("and gives its failure to all of them", function()
       start "ttl = 60"
-      peer:set { delay = 0.3, status = 400, code = "AccessDeniedException" }
+      peer:set { delay = 0.7, status = 400, code = "AccessDeniedException" } -- by then all 20 have asked
       local asked = {}
       for i = 1, 20 do asked[i] = self:ask "/get" end
       for i = 1, 20 do assert.equal("error AccessDeniedException\n", select(2, nginx.answer(asked[i]))) end
@@ -222,12 +222,12 @@ describe("Table:cached", function()
       peer:await("gets", 20)
       assert.equal("left: 20\n", (select(2, self:get "/left")))
       for i = 1, 20 do asked[i]:close() end
-      assert.truthy(process.await(5, function() return select(2, self:get "/left") == "left: 0\n" end))
+      assert.truthy(process.await(60, function() return select(2, self:get "/left") == "left: 0\n" end))
     end)
 
     it("and keeps to the time of each", function()
       start "ttl = 60"
-      peer:set { delay = 0.5 }
+      peer:set { delay = 0.7 }
       local patient = self:ask "/get"
       peer:await("gets", 1)
       assert.equal("error DeadlineExceeded", ask "/get?timeout=0.1")
@@ -236,7 +236,7 @@ describe("Table:cached", function()
 
     it("more when the time of the one that fetches is over before that of others", function()
       start "ttl = 60"
-      peer:set { delay = 0.4 }
+      peer:set { delay = 0.7 }
       local hasty = self:ask "/get?timeout=0.2"
       peer:await("gets", 1)
       local patient = self:ask "/get"
@@ -310,8 +310,10 @@ describe("Table:cached", function()
 
     it("and leaves DynamoDB alone for a moment", function()
       spoil { status = 503, code = "ServiceUnavailable" }
+      local began = process.now()
       for _ = 1, 10 do assert.equal("Ada stale ServiceUnavailable", ask "/get") end
-      assert.is_true(peer:count "gets" < 5)
+      local moments = math.floor(process.now() - began) + 1 -- one on a machine that is not too busy
+      assert.is_true(peer:count "gets" < 1 + 4 * moments)
     end)
 
     it("also while one request finds out whether DynamoDB still takes too long", function()
@@ -329,7 +331,7 @@ describe("Table:cached", function()
       spoil { status = 503, code = "ServiceUnavailable" }
       ask "/get"
       peer:set { code = false, name = "Grace" }
-      assert.truthy(process.await(10, function() return ask "/get" ~= "Ada stale ServiceUnavailable" end))
+      assert.truthy(process.await(60, function() return ask "/get" ~= "Ada stale ServiceUnavailable" end))
       assert.equal("Grace", ask("/get"):match "^%a+")
     end)
 
@@ -406,13 +408,13 @@ describe("Table:cached", function()
 
     it("that was read while a write was under way whose client goes", function()
       start "ttl = 60"
-      peer:set { delay = 0.3 }
+      peer:set { delay = 0.7 }
       local writer = self:ask "/put"
       peer:await("writes", 1)
       writer:close()
       peer:set { delay = 0 }
       assert.equal("Ada miss", ask "/get")
-      assert.truthy(process.await(5, function() return peer:count "name" == "Grace" end))
+      assert.truthy(process.await(60, function() return peer:count "name" == "Grace" end))
       assert.equal("Grace miss", ask "/get")
     end)
   end)

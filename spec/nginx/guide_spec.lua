@@ -54,7 +54,7 @@ describe("the nginx configuration in docs/guide.md", function()
 
   it("writes from the log phase, in a timer", function()
     self:get "/user?id=nobody"
-    assert.truthy(process.await(10, function()
+    assert.truthy(process.await(60, function()
       return db:table(names.requests, { partition = "pk" }):scan():first()
     end))
   end)

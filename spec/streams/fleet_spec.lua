@@ -482,7 +482,7 @@ describe("consumers that are processes", function()
         return state / 2147483647
       end
       local function began(consumer)
-        return assert(process.await(30, function() return #consumer:log() > 0 end), process.read(consumer.child.stderr))
+        return assert(process.await(60, function() return #consumer:log() > 0 end), process.read(consumer.child.stderr))
       end
       local one, two, three = start(), start(), start()
       began(one)

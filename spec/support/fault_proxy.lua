@@ -48,7 +48,7 @@ function fault_proxy.start(settings)
     "lua5.4", "spec/support/fault_proxy_process.lua", host, port, port_file,
     env = { LUA_PATH = ";;", LUA_PATH_5_4 = ";;", LUA_CPATH = ";;", LUA_CPATH_5_4 = ";;", LD_PRELOAD = "" },
   }
-  local own_port = process.await(10, function()
+  local own_port = process.await(60, function()
     assert(child:alive(), "the fault proxy did not start: " .. process.read(child.stderr))
     return tonumber(process.read(port_file))
   end)

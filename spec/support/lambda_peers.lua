@@ -79,7 +79,7 @@ function peers.rie.start(setup)
   command.env = { LAMBDA_TASK_ROOT = setup.directory, LD_PRELOAD = "" }
   for name, value in pairs(setup.env or {}) do command.env[name] = value end
   local child = process.start(command)
-  assert(process.await(10, function()
+  assert(process.await(60, function()
     local connection = socket.connect("127.0.0.1", ports[1])
     if connection then connection:close() end
     return connection ~= nil
@@ -143,7 +143,7 @@ end
 function fun_methods:invoke(event)
   self.child:tell(event:gsub("\n", " ") .. "\n")
   self.answered = self.answered + 1
-  local line = process.await(20, function()
+  local line = process.await(60, function()
     local lines = {}
     for text in self.child:output():gmatch '({"error":[^\n]*})\n' do lines[#lines + 1] = text end
     return lines[self.answered]
@@ -157,7 +157,7 @@ end
 function fun_methods:stop()
   if self.child:alive() then
     self.child:tell "end\n"
-    self.child:wait(5)
+    self.child:wait(60)
   end
   self.child:stop()
 end

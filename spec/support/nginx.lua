@@ -108,7 +108,7 @@ function nginx_methods:configure(options)
 end
 
 function nginx_methods:is_up()
-  return process.await(10, function()
+  return process.await(60, function()
     local connection = socket.connect(self.host, self.port)
     if connection then connection:close() end
     return connection or not self.child:alive()
@@ -185,7 +185,7 @@ function nginx_methods:log() return process.read(self.directory .. "/error.log")
 
 --- Waits until the log has a line that matches.
 function nginx_methods:await_log(pattern, seconds)
-  return process.await(seconds or 5, function() return self:log():match(pattern) end)
+  return process.await(seconds or 60, function() return self:log():match(pattern) end)
 end
 
 local SIGHUP = 1

@@ -88,7 +88,7 @@ end
 ---@param method string?
 function function_methods:posts(count, method)
   local wanted = "^" .. (method or "POST") .. " "
-  return assert(process.await(10, function()
+  return assert(process.await(60, function()
     local list = {}
     for _, request in ipairs(self.server:requests()) do
       if request.head:find(wanted) then
@@ -106,7 +106,7 @@ function function_methods:output()
 end
 
 --- Its exit code.
-function function_methods:exit_code() return self.child:wait(10) end
+function function_methods:exit_code() return self.child:wait(60) end
 
 function function_methods:stop()
   self.child:stop()

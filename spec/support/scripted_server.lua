@@ -168,6 +168,17 @@ function steps.wait(c, step)
   return true
 end
 
+--- Waits until the spec lets it go on.
+function steps.await(c, step)
+  local file
+  repeat
+    c:sleep(0.002)
+    file = io.open(arg[3] .. "." .. step[2])
+  until file
+  file:close()
+  return true
+end
+
 function steps.stall(c)
   c:sleep(3600)
   return false
@@ -202,9 +213,9 @@ local function serve(c)
     if not steps[step[1]](c, step) then break end
     c.at = c.at + 1
   end
-  record { kind = "closed", connection = c.number }
   c.socket:close()
   connections[c.socket] = nil
+  record { kind = "closed", connection = c.number } -- who reads this may rely on it
 end
 
 local function resume(c)

@@ -15,6 +15,7 @@
 ---   { "trickle", bytes, every = s, size = 1 }     some bytes at a time, with pauses
 ---   { "sip", every = s, size = n, times = n }     read slowly
 ---   { "wait", s }   { "stall" }        do nothing for a while, or for good, and keep the connection
+---   { "await", name }                  do nothing until the spec says `s:let(name)`, for all connections and for good
 ---   { "drain" }                        read until the client leaves
 ---   { "close" }   { "reset" }          end the connection: orderly, or with a reset
 ---   { "again", times = n? }            begin again with the first step
@@ -56,7 +57,7 @@ function server.start(connections)
     "lua5.4", "spec/support/scripted_server.lua", script, port_file, log,
     env = { LUA_PATH = ";;", LUA_PATH_5_4 = ";;", LUA_CPATH = ";;", LUA_CPATH_5_4 = ";;", LD_PRELOAD = "" },
   }
-  local port = process.await(10, function()
+  local port = process.await(60, function()
     assert(child:alive(), "the scripted server did not start: " .. process.read(child.stderr))
     return tonumber(process.read(port_file))
   end)
@@ -89,11 +90,15 @@ function server_methods:requests() return self:events "request" end
 
 --- Waits until there are `count` events of a kind.
 function server_methods:await(kind, count, seconds)
-  return process.await(seconds or 5, function()
+  return process.await(seconds or 60, function()
     local list = self:events(kind)
     return #list >= count and list
   end)
 end
+
+--- Lets scripts go on that stand at { "await", name }.
+---@param name string
+function server_methods:let(name) assert(io.open(self.log .. "." .. name, "wb")):close() end
 
 function server_methods:stop() self.child:stop() end
 

@@ -29,7 +29,7 @@ function stream_server.start(settings)
   local port_file = process.temporary()
   local child = process.start { process.lua, "spec/support/stream_server_process.lua",
     write("return " .. literal(settings)), port_file }
-  local port = process.await(20, function()
+  local port = process.await(60, function()
     assert(child:alive(), "the stream's server did not start: " .. process.read(child.stderr))
     return tonumber(process.read(port_file))
   end)
@@ -66,7 +66,7 @@ function consumer_methods:continue() self.child:kill(18) end
 
 function consumer_methods:kill()
   self.child:kill(9)
-  self.child:wait(5)
+  self.child:wait(60)
 end
 
 return stream_server

@@ -59,7 +59,7 @@ end
 ---@return string screen
 function terminal_methods:await(pattern)
   local screen
-  local seen = process.await(30, function()
+  local seen = process.await(60, function()
     screen = self:screen()
     if screen:find(pattern) then return true end
     posix.sleep(0.05)

@@ -88,7 +88,7 @@ function tls.start(certificate, options)
   for _, word in ipairs(options.arguments or {}) do command[#command + 1] = word end
   local child = process.start(command)
   child.host = "127.0.0.1"
-  child.port = process.await(10, function()
+  child.port = process.await(60, function()
     assert(child:alive(), "openssl s_server did not start: " .. process.read(child.stderr))
     return tonumber(child:output():match "ACCEPT [^\n]*:(%d+)\n")
   end)

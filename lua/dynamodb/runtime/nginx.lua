@@ -54,13 +54,14 @@ end
 
 --- Sends a body that is large. As long as bytes move the socket is patient: only the deadline ends an upload whose peer
 --- reads ever more slowly.
+---@param by_deadline boolean    is it the deadline that the socket's patience ends with?
 ---@return any sent
 ---@return string? problem
 ---@return boolean? by_deadline
-local function upload(sock, body, deadline)
+local function upload(sock, body, deadline, by_deadline)
   if not deadline then return sock:send(body) end
   local in_time, ok, problem = tasks.within(deadline - now(), function() return sock:send(body) end)
-  if in_time then return ok, problem end
+  if in_time then return ok, problem, by_deadline end
   return nil, "timeout", true
 end
 
@@ -71,7 +72,7 @@ end
 local function transmit(self, sock, head, body, deadline)
   local by_deadline = set_patience(self, sock, deadline)
   local ok, problem = sock:send(head)
-  if ok and #body > PIECE then ok, problem, by_deadline = upload(sock, body, deadline) end
+  if ok and #body > PIECE then ok, problem, by_deadline = upload(sock, body, deadline, by_deadline) end
   if ok then return true end
   if problem == "timeout" then return timed_out(by_deadline) end
   local _, err = failure("ConnectionError", "the connection broke while the request was sent: " .. problem, true)

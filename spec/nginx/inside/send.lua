@@ -149,7 +149,7 @@ describe("a response", function()
   for _, ending in ipairs { "close", "reset", "stall" } do
     it(("that refuses a body before it has come whole is the answer, and the connection is left (%s)"):format(ending),
       function()
-        runtime = runtimes.new { idle_timeout = 0.3 }
+        runtime = runtimes.new { idle_timeout = 1 }
         local answer = server.response("too large", { status = 413 })
         serve { { { "read_bytes", 100 }, { "send", answer }, { "wait", 0.1 }, { ending } },
           server.answering(server.response "{}") }
@@ -167,9 +167,10 @@ describe("a response", function()
   end)
 
   it("after which bytes come that nobody asked for leaves a connection that is not used again", function()
-    serve { { { "read" }, { "send", server.response "{}" }, { "wait", 0.02 }, { "send", server.response "not yours" },
-      { "drain" } }, server.answering(server.response "{}") }
+    serve { { { "read" }, { "send", server.response "{}" }, { "await", "rest" },
+      { "send", server.response "not yours" }, { "drain" } }, server.answering(server.response "{}") }
     assert(send())
+    peer:let "rest"
     runtime:sleep(0.2)
     assert.equal("{}", send().body)
     assert.equal(2, #peer:events "connection")
@@ -294,7 +295,7 @@ describe("a pooled connection that dies after a request was sent on it", functio
   end)
 
   it("and cannot be replaced leaves it unknown whether the request was read", function()
-    serve { { { "read" }, { "send", server.response "first" }, { "read" }, { "wait", 0.2 }, { "close" } } }
+    serve { { { "read" }, { "send", server.response "first" }, { "read" }, { "stall" } } }
     assert(send())
     local task = runtime:spawn(send)
     assert(peer:await("request", 2))
@@ -311,7 +312,7 @@ describe("time", function()
     local started = process.now()
     local response, err = send(fields, timeout and runtime:now() + timeout)
     local took = process.now() - started
-    assert.is_true(took >= least - 0.01 and took < least + 3, took)
+    assert.is_true(took >= least - 0.01 and took < least + 4, took) -- the idle time is 5 s
     return response, err
   end
 
@@ -336,8 +337,8 @@ describe("time", function()
   end)
 
   it("goes on as long as bytes move", function()
-    runtime = runtimes.new { idle_timeout = 0.5 }
-    serve { { { "read" }, { "trickle", server.response(("x"):rep(40)), every = 0.1, size = 10 }, { "drain" } } }
+    runtime = runtimes.new { idle_timeout = 1 }
+    serve { { { "read" }, { "trickle", server.response(("x"):rep(40)), every = 0.2, size = 10 }, { "drain" } } }
     assert.equal(("x"):rep(40), send().body)
   end)
 
@@ -356,6 +357,14 @@ describe("time", function()
       assert_failed("DeadlineExceeded", true, timed(0.2, nil, 0.2))
     end)
   end
+
+  it("is over at the deadline, of a peer that does not read: not after idle_timeout", function()
+    serve { { { "stall" } } }
+    for i = 1, 10 do -- the deadline ends the wait for the socket and the whole of it in the same moment
+      local seconds = 0.1 + i / 1000
+      assert_failed("DeadlineExceeded", true, timed(seconds, { body = ("x"):rep(16 * 2 ^ 20) }, seconds))
+    end
+  end)
 
   it("is over at the deadline, of a peer that reads slowly", function()
     serve { { { "sip", every = 0.05, size = 2 ^ 17, times = 20 }, { "drain" } } }
@@ -381,7 +390,8 @@ describe("time", function()
     process.sleep(0.05)
     assert.is_true(runtime:now() - before >= 0.05)
     assert.is_true(runtime:time() - wall >= 0.04)
-    assert.is_true(math.abs(runtime:time() - os.time()) < 2)
+    local earliest, now = os.time(), runtime:time()
+    assert.is_true(earliest <= now and now < os.time() + 2)
   end)
 
   it("slept is as long as asked for, also after a long computation", function()
@@ -391,7 +401,7 @@ describe("time", function()
     runtime:sleep(0)
     runtime:sleep(-1)
     local slept = runtime:now() - before
-    assert.is_true(slept >= 0.1 and slept < 0.6, slept)
+    assert.is_true(slept >= 0.1 and slept < 10, slept)
   end)
 end)
 
