@@ -355,6 +355,24 @@ describe("tables", function()
       assert.equal("First2 Last2", assert(tbl:get(key_of(2))).was)
     end)
 
+    it("are changed once, however often that is stopped", function()
+      local tbl, begun, limit = people(20), 0, 0
+      local function action()
+        begun = begun + 1
+        return { add = { applied = 1 } }
+      end
+      local options = { table = tbl, action = action, checkpoint = migration.path(), concurrency = 1 }
+      function options.stop() return begun >= limit end
+      local runs, report = 0, nil
+      repeat
+        limit, runs = begun + 5, runs + 1
+        report = migrate.sweep(options)
+      until report or runs == 20
+      assert.is_true(runs > 3)
+      for _, item in pairs(migration.by_number(tbl)) do assert.equal(1, item.applied) end
+      assert.equal(20, report.counts.changed)
+    end)
+
     it("leave alone what does not meet it any more when it is written", function()
       local tbl = people(10)
       local report = assert(migrate.sweep {

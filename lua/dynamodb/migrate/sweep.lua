@@ -76,22 +76,17 @@ local function fail(self, key, code, message)
   return nil, self.job.item_error(key, code, message)
 end
 
---- What an earlier run has swept of the chunk in which it ended.
-local function was_swept(self, key)
-  local before, id = self.job.state.swept, ordered.typed(key)
-  local was = before ~= nil and before[id] ~= nil
-  if was then before[id] = nil end
-  return was
-end
-
---- Sweeps the items of a chunk at the same time. What was swept of one that is not ended is noted: it is met again.
+--- Sweeps the items of a chunk at the same time. What was swept of one that is not ended is noted until it is: it is
+--- met again, perhaps by several runs that do not end it either.
 local function sweep_chunk(self, pull)
+  local state, version = self.job.state, self.table.version
+  local noted = state.swept or {}
   local tasks, failure, swept = {}, nil, {}
-  local version = self.table.version
   for item in pull do
     local key = images.key(item, self.table.schema)
-    local own = version and (item[version] or false) or nil
-    tasks[#tasks + 1] = not was_swept(self, key) and function()
+    local own, id = version and (item[version] or false) or nil, ordered.typed(key)
+    swept[id] = noted[id]
+    tasks[#tasks + 1] = not noted[id] and function()
       if failure then return end
       local action, message = action_for(self.options.action, item)
       if message then
@@ -101,7 +96,7 @@ local function sweep_chunk(self, pull)
         local what, err = write(self, key, action, own)
         if what then
           self.job:count(what)
-          swept[ordered.typed(key)] = true
+          swept[id] = true
         elseif OF_ONE_ITEM[err.code] then
           local _, problem = fail(self, key, err.code, err.message)
           failure = failure or problem
@@ -114,10 +109,9 @@ local function sweep_chunk(self, pull)
     end or nil
   end
   parallel.run(self.job.runtime, tasks, { concurrency = self.options.concurrency or CONCURRENCY })
+  for id in pairs(swept) do noted[id] = failure and true or nil end
   if not failure then return true end
-  local state = self.job.state
-  state.swept = state.swept or {}
-  for id in pairs(swept) do state.swept[id] = true end
+  state.swept = noted
   self.job:save()
   return nil, failure
 end
