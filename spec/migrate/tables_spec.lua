@@ -356,14 +356,14 @@ describe("tables", function()
     end)
 
     it("are changed once, however often that is stopped", function()
-      local tbl, begun, limit = people(20), 0, 0
+      local tbl, begun, limit, runs = people(20), 0, 0, 0
+      local report
       local function action()
         begun = begun + 1
         return { add = { applied = 1 } }
       end
       local options = { table = tbl, action = action, checkpoint = migration.path(), concurrency = 1 }
       function options.stop() return begun >= limit end
-      local runs, report = 0, nil
       repeat
         limit, runs = begun + 5, runs + 1
         report = migrate.sweep(options)
