@@ -272,7 +272,7 @@ describe("a connection", function()
       { { "read" }, slowly, answer, { "again" } }, { { "read" }, answer, { "again" } } }
     assert(http.send(pool, http.request(peer)))
     local slow = { pool:start(http.request(peer)), pool:start(http.request(peer)) }
-    pool:step(0)
+    repeat pool:step(0.01) until #peer:requests() == 3
     pool:retire()
     assert(http.send(pool, http.request(peer)))
     peer:let "retired"
