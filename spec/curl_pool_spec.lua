@@ -107,6 +107,7 @@ describe("a transfer", function()
     local quick = pool:start(http.request(peer))
     step_until(pool, 1)
     local slow = pool:start(http.request(peer))
+    step_until(pool, 2) -- each on a connection of its own
     peer:let "both"
     while pool:active() > 1 do pool:step(0.01) end
     peer:let "quick"

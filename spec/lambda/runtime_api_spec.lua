@@ -113,8 +113,8 @@ describe("The Lambda runtime and its Runtime API:", function()
 
   it("a response that is refused before all of it was sent becomes one, too", function()
     local posts = run {
-      { { "read" }, { "send", event "1" }, { "read_bytes", 1000 }, { "send", answer(413) }, { "wait", 0.1 },
-        { "close" } },
+      { { "read" }, { "send", event "1" }, { "read_bytes", 1000 }, { "send", answer(413) },
+        { "wait", 1 }, { "close" } }, -- by then it has been read
       { { "read" }, { "send", ACCEPTED }, { "read" }, { "stall" } },
       handler = "return { handler = function() return ('x'):rep(2e7) end }",
     }:posts(1)

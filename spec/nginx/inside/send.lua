@@ -149,9 +149,9 @@ describe("a response", function()
   for _, ending in ipairs { "close", "reset", "stall" } do
     it(("that refuses a body before it has come whole is the answer, and the connection is left (%s)"):format(ending),
       function()
-        runtime = runtimes.new { idle_timeout = 1 }
+        runtime = runtimes.new { idle_timeout = 2 }
         local answer = server.response("too large", { status = 413 })
-        serve { { { "read_bytes", 100 }, { "send", answer }, { "wait", 0.1 }, { ending } },
+        serve { { { "read_bytes", 100 }, { "send", answer }, { "wait", 0.5 }, { ending } },
           server.answering(server.response "{}") }
         local fields = { body = ("x"):rep(16 * 2 ^ 20), repeat_safe = false }
         local response = assert(send(fields))
@@ -185,7 +185,7 @@ describe("a response", function()
 
   it("that a reset cuts off is a ResponseError", function()
     local beginning = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc"
-    serve { { { "read" }, { "send", beginning }, { "wait", 0.1 }, { "reset" } } }
+    serve { { { "read" }, { "send", beginning }, { "wait", 1 }, { "reset" } } } -- a reset takes what is not read
     assert_failed("ResponseError", true, send())
   end)
 end)
