@@ -94,8 +94,8 @@ orders.functions = functions
 orders.create = idempotency.wrap(orders.create, {
   table = shop.idempotency, name = "orders.create",
   key = function(_, request)
-    local key = request.headers["idempotency-key"]
-    return key and { request.params.id, key }             -- two users may have the same key
+    local key = request.headers["idempotency-key"] or ""  -- a blank one is none
+    return key ~= "" and { request.params.id, key } or nil -- two users may have the same key
   end,
   validate = function(_, request) return request.body end,
 })

@@ -255,8 +255,10 @@ describe("the article's patterns", function()
       assert.equal(1, listed.count)
       request.body = '{"total":6,"items":[]}'
       assert.equal(422, ask("orders.create", request).statusCode)
-      request.headers = {}
-      assert.equal(400, ask("orders.create", request).statusCode)
+      for _, headers in ipairs { {}, { { "Idempotency-Key", "" } } } do
+        request.headers = headers
+        assert.equal(400, ask("orders.create", request).statusCode)
+      end
     end)
 
     it("the same key of another user is another order", function()
